@@ -1,0 +1,38 @@
+BIN := .venv/bin
+PURE := src/bitproof/model/*,src/bitproof/assets/compat.py,src/bitproof/assets/pins.py
+
+.PHONY: help demo check test bench format clean
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup-demo ## set everything up, then build, verify and boot the example image
+	PATH="$(CURDIR)/$(BIN):$$PATH" examples/microvm/demo
+
+check: setup-check ## format, lint, types, layers, file sizes
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	scripts/check-sizes
+
+test: setup-test ## set everything up, then run all tests but the slow ones; the pure rules need 100 % branch coverage
+	$(BIN)/pytest -n auto --dist=loadgroup -m "not slow" --cov --cov-report=
+	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
+
+bench: setup-bench ## set everything up, then run the benchmarks
+	PATH="$(CURDIR)/$(BIN):$$PATH" benchmarks/run
+
+format: setup-check ## format the code and fix what ruff can fix
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean: ## remove what the other targets made, the built images too
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf build dist examples/*/assets examples/*/build
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup-%:
+	@scripts/setup $*
