@@ -1,0 +1,5 @@
+"""``python -m bitproof``."""
+
+from bitproof.cli.main import entry
+
+entry()

@@ -1,0 +1,164 @@
+"""From a dev layout into a store, under hash names (seed 000, "Installed layout"; DESIGN, "One way to write a file").
+
+An asset that is there with the right bytes is left alone; else it is copied, what landed is proved, and it is renamed.
+The manifest is written last, byte for byte as it was, so a reader sees the old release or the new one.
+"""
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitproof.assets.pins import current_pins
+from bitproof.assets.store import find_dev, find_place, load_manifest_if_any
+from bitproof.errors import InputError, IntegrityError
+from bitproof.model.asset_manifest import AssetManifest, PinnedFile
+from bitproof.model.decode import MAX_JSON
+from bitproof.model.digest import Digest
+from bitproof.model.names import MANIFEST, hash_name
+from bitproof.system.files import Directory, OpenFile, Progress, copy_bytes, ignore, open_file, read_file, unavailable
+from bitproof.system.hashing import blake3_digest
+from bitproof.system.lock import Waiting, locked, silent
+
+MODE = 0o444
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One file to bring into the store."""
+
+    source: Path
+    name: str
+    pin: PinnedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What an install did: the hash names it copied, and those that were there already."""
+
+    version: str
+    base: Path
+    copied: tuple[str, ...]
+    present: tuple[str, ...]
+
+    def document(self) -> dict[str, object]:
+        """As JSON."""
+        return {"asset_version": self.version, "base": str(self.base), "copied": self.copied, "present": self.present}
+
+
+def plan_install(assets: Path, manifest: AssetManifest, arches: Sequence[str]) -> tuple[Copy, ...]:
+    """What has to be in the store for these arches of the current release.
+
+    Raises:
+        InputError: the current release lacks an arch.
+        UnavailableError: a file of the dev layout is missing.
+    """
+    copies: dict[str, Copy] = {}
+    for arch in arches:
+        pins = current_pins(manifest, arch, str(assets / MANIFEST))
+        paths = find_dev(find_place(assets, arch))
+        for source, pin in zip(paths, (pins.kernel, pins.initrd, pins.rootfs), strict=True):
+            name = hash_name(pin.name, pin.digest)
+            copies[name] = Copy(source, name, pin)
+    return tuple(copies.values())
+
+
+def install(
+    assets: Path,
+    base: Path,
+    arches: Sequence[str],
+    *,
+    progress: Progress = ignore,
+    wait: bool = True,
+    waiting: Waiting = silent,
+) -> Installed:
+    """Install the current release of a dev layout into a store.
+
+    Args:
+        assets: the dev layout.
+        base: the store; made when it is not there.
+        arches: which arches' files are brought in.
+        progress: told the bytes that are done.
+        wait: wait for another writer of the store; else fail at once.
+        waiting: told the lock's path before waiting.
+
+    Raises:
+        IntegrityError: a file is not what the manifest says; nothing is left of it and the old manifest stands.
+        InputError: a bad manifest, a missing arch, two digests with one hash name.
+        UnavailableError: a missing file, a full disk, a permission.
+    """
+    data = read_file(assets / MANIFEST, MAX_JSON, "the manifest")
+    manifest = AssetManifest.parse(data, str(assets / MANIFEST))
+    copies = plan_install(assets, manifest, arches)
+    _check_collisions(manifest, load_manifest_if_any(base / MANIFEST))
+    with Directory(base, create=True, what="the store") as store, locked(store, wait=wait, waiting=waiting):
+        copied = [copy.name for copy in copies if _bring(store, copy, progress)]
+        store.write_changed(MANIFEST, data)
+        present = tuple(copy.name for copy in copies if copy.name not in copied)
+        return Installed(str(manifest.current), store.path, tuple(copied), present)
+
+
+def _check_collisions(*manifests: AssetManifest | None) -> None:
+    """Two different digests with the same 16 digits and name are an error (FORMATS section 2)."""
+    known: dict[str, Digest] = {}
+    for manifest in manifests:
+        for release in manifest.releases.values() if manifest else ():
+            for asset in (asset for assets in release.arches.values() for asset in assets.values()):
+                name = hash_name(asset.name, asset.digest)
+                other = known.setdefault(name, asset.digest)
+                if other != asset.digest:
+                    raise InputError("two digests share one hash name", where=name, expected=other, found=asset.digest)
+
+
+def _bring(store: Directory, copy: Copy, progress: Progress) -> bool:
+    """Put one file into the store unless its bytes are there already; returns whether it was copied."""
+    if _is_there(store, copy):
+        progress(copy.pin.size or 0)
+        return False
+    with open_file(copy.source, "the asset") as source, store.staged(copy.name, MODE) as target:
+        size = copy.pin.size if copy.pin.size is not None else source.size
+        done = copy_bytes(source, target.fd, size, progress)
+        if done != size:
+            raise _differs(copy, found=f"{done if done < size else source.size} bytes", expected=f"{size} bytes")
+        digest = _digest_while_syncing(target)
+        if digest != copy.pin.digest:
+            raise _differs(copy, found=str(digest), expected=str(copy.pin.digest))
+    return True
+
+
+def _is_there(store: Directory, copy: Copy) -> bool:
+    """Whether the store has the file with the right bytes; a damaged one is as good as none."""
+    state = store.stat(copy.name)
+    if state is None:
+        return False
+    with store.open(copy.name, "the installed asset") as file:
+        return blake3_digest(file) == copy.pin.digest
+
+
+def _digest_while_syncing(target: OpenFile) -> Digest:
+    """The digest of what landed, computed while the disk is busy with ``fsync``."""
+    failures: list[OSError] = []
+
+    def sync() -> None:
+        try:
+            os.fsync(target.fd)
+        except OSError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=sync)
+    thread.start()
+    try:
+        digest = blake3_digest(OpenFile(target.fd, target.path))
+    finally:
+        thread.join()
+    if failures:
+        raise unavailable(failures[0], "the file cannot be synced", target.path)
+    return digest
+
+
+def _differs(copy: Copy, *, expected: str, found: str) -> IntegrityError:
+    fix = "changed since it was recorded: bitproof assets manifest; else build it again: bitproof assets build"
+    return IntegrityError(
+        "the asset is not what the manifest says", where=copy.source, expected=expected, found=found, fix=fix
+    )

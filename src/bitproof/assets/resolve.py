@@ -1,0 +1,112 @@
+"""From a manifest to the three paths of a boot set (seed 000, "Boot-Time Resolution"; FORMATS section 3).
+
+In a dev layout the paths are the logical names and the pins are the current release's of the manifest beside them. In
+a store `compat` chooses the release, and paths and pins come from that same release. Nothing is read but the manifest.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitproof.assets.compat import choose
+from bitproof.assets.store import Mode, Place, find_dev, find_installed, find_place, load_manifest, load_manifest_if_any
+from bitproof.errors import InputError, Problem
+from bitproof.model.asset_manifest import AssetManifest, BootPins
+from bitproof.model.version import Version
+
+DEV_VERSION = "dev"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootSet:
+    """Kernel, initrd and rootfs of one arch, and how they were found.
+
+    ``pins`` is None only in a dev layout whose manifest is missing or does not know the arch: such a set does not boot
+    verified. ``rejected`` are the releases that were not chosen, each with its reason.
+    """
+
+    kernel: Path
+    initrd: Path
+    rootfs: Path
+    asset_version: str
+    binary_version: Version
+    arch: str
+    mode: Mode
+    manifest: Path
+    pins: BootPins | None
+    reason: str
+    rejected: tuple[Problem, ...] = ()
+
+    def document(self) -> dict[str, str]:
+        """As JSON, with absolute paths (FORMATS section 7)."""
+        versions = {"asset_version": self.asset_version, "binary_version": str(self.binary_version), "arch": self.arch}
+        paths = {"manifest": self.manifest, "kernel": self.kernel, "initrd": self.initrd, "rootfs": self.rootfs}
+        return {**versions, "mode": str(self.mode), **{name: str(path) for name, path in paths.items()}}
+
+
+def resolve(base: Path, binary_version: Version | None, arch: str) -> BootSet:
+    """Find the boot set for a binary in a dev layout or a store.
+
+    Args:
+        base: the dev layout's or the store's directory.
+        binary_version: None is the manifest's ``binaries.current``.
+        arch: the manifest's key.
+
+    Raises:
+        UnavailableError: no manifest in a store, or files that are missing, all named at once.
+        InputError: a bad manifest, or no release that fits.
+    """
+    place = find_place(base, arch)
+    if place.mode is Mode.DEV:
+        return _resolve_dev(load_manifest_if_any(place.manifest), binary_version, place)
+    return _resolve_installed(load_manifest(place.manifest), binary_version, place)
+
+
+def resolve_in(manifest: AssetManifest, base: Path, binary_version: Version, arch: str) -> BootSet:
+    """As `resolve`, with a manifest that is at hand."""
+    place = find_place(base, arch)
+    by_mode = _resolve_dev if place.mode is Mode.DEV else _resolve_installed
+    return by_mode(manifest, binary_version, place)
+
+
+def _resolve_dev(manifest: AssetManifest | None, binary_version: Version | None, place: Place) -> BootSet:
+    kernel, initrd, rootfs = find_dev(place)
+    release = manifest.releases.get(manifest.current) if manifest else None
+    return BootSet(
+        kernel=kernel,
+        initrd=initrd,
+        rootfs=rootfs,
+        asset_version=DEV_VERSION,
+        binary_version=_binary(manifest, binary_version, place),
+        arch=place.arch,
+        mode=place.mode,
+        manifest=place.manifest,
+        pins=release.pins(place.arch, str(place.manifest)) if release else None,
+        reason=f"{place.dev_directory} has the logical names of a dev layout",
+    )
+
+
+def _resolve_installed(manifest: AssetManifest, binary_version: Version | None, place: Place) -> BootSet:
+    binary = _binary(manifest, binary_version, place)
+    choice = choose(manifest, binary, place.arch)
+    kernel, initrd, rootfs = find_installed(place.base, place.arch, choice.assets)
+    return BootSet(
+        kernel=kernel,
+        initrd=initrd,
+        rootfs=rootfs,
+        asset_version=str(choice.release.version),
+        binary_version=binary,
+        arch=place.arch,
+        mode=place.mode,
+        manifest=place.manifest,
+        pins=choice.release.pins(place.arch, str(place.manifest)),
+        reason=choice.reason,
+        rejected=choice.rejected,
+    )
+
+
+def _binary(manifest: AssetManifest | None, given: Version | None, place: Place) -> Version:
+    if given is not None:
+        return given
+    if manifest is None:
+        raise InputError("no binary version is known", where=place.manifest, fix="name one with --binary-version")
+    return manifest.current_binary

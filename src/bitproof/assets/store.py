@@ -1,0 +1,119 @@
+"""Where assets lie: a dev layout with logical names, or a store with hash names (seed 000, "Disk Layouts").
+
+This module opens directories, reads manifests and finds files. It decides nothing: which release is `compat`'s matter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from bitproof.errors import InputError, UnavailableError
+from bitproof.model.asset_manifest import Asset, AssetManifest, BootAssets
+from bitproof.model.decode import MAX_JSON, parse_json
+from bitproof.model.names import FLAT_ARCH, INITRD, KERNEL, MANIFEST, ROOTFS, hash_name
+from bitproof.system.files import Directory, read_file
+
+LOGICAL = (KERNEL, INITRD, *ROOTFS)
+
+
+class Mode(StrEnum):
+    """How the files of a directory are named."""
+
+    DEV = "dev"
+    INSTALLED = "installed"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A directory of assets, and how its files are named for one arch."""
+
+    base: Path
+    arch: str
+    mode: Mode
+
+    @property
+    def manifest(self) -> Path:
+        """The manifest that goes with it."""
+        return self.base / MANIFEST
+
+    @property
+    def dev_directory(self) -> Path:
+        """Where the logical names are."""
+        return self.base if self.arch == FLAT_ARCH else self.base / self.arch
+
+
+def find_place(base: Path, arch: str) -> Place:
+    """Tell a dev layout from a store: a dev layout has logical names under ``{base}/{arch}``.
+
+    Raises:
+        UnavailableError: ``base`` does not exist or cannot be read.
+    """
+    with Directory(base, what="the assets directory") as directory:
+        place = Place(directory.path, arch, Mode.DEV)
+    if any((place.dev_directory / name).exists() for name in LOGICAL):
+        return place
+    return Place(place.base, arch, Mode.INSTALLED)
+
+
+def load_manifest(path: Path) -> AssetManifest:
+    """Read a manifest.
+
+    Raises:
+        UnavailableError: it is not there or cannot be opened.
+        InputError: it is there and bad.
+    """
+    return AssetManifest.read(load_document(path), str(path))
+
+
+def load_document(path: Path) -> dict[str, object]:
+    """A manifest's JSON, read strictly. Raises as `load_manifest`."""
+    return parse_json(read_file(path, MAX_JSON, "the manifest"), str(path))
+
+
+def load_manifest_if_any(path: Path) -> AssetManifest | None:
+    """As `load_manifest`; None when there is no such file. One that is there and bad is still an error."""
+    return load_manifest(path) if path.exists() or path.is_symlink() else None
+
+
+def find_dev(place: Place) -> tuple[Path, Path, Path]:
+    """Kernel, initrd and rootfs of a dev layout.
+
+    Raises:
+        UnavailableError: names all that are missing.
+        InputError: there is more than one rootfs.
+    """
+    directory = place.dev_directory
+    rootfs = [directory / name for name in ROOTFS if (directory / name).exists()]
+    if len(rootfs) > 1:
+        raise InputError(
+            "more than one rootfs", where=directory, expected="one", found=", ".join(path.name for path in rootfs)
+        )
+    paths = (directory / KERNEL, directory / INITRD, rootfs[0] if rootfs else directory / ROOTFS[0])
+    _all_there(paths, f"bitproof assets build --arch {place.arch}")
+    return paths
+
+
+def find_installed(base: Path, arch: str, assets: BootAssets) -> tuple[Path, Path, Path]:
+    """Kernel, initrd and rootfs of a store: flat, else under the arch; flat wins.
+
+    Raises:
+        UnavailableError: names all that are missing.
+    """
+    paths = [installed_path(base, arch, asset) for asset in assets]
+    _all_there(paths, "bitproof assets install")
+    return paths[0], paths[1], paths[2]
+
+
+def installed_path(base: Path, arch: str, asset: Asset) -> Path:
+    """Where an asset is in a store, or would be."""
+    name = hash_name(asset.name, asset.digest)
+    flat, below = base / name, base / arch / name
+    return below if not flat.exists() and below.exists() else flat
+
+
+def _all_there(paths: Sequence[Path], fix: str) -> None:
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        what = "an asset is missing" if len(missing) == 1 else f"{len(missing)} assets are missing"
+        raise UnavailableError(what, where=", ".join(str(path) for path in missing), fix=fix)

@@ -1,0 +1,249 @@
+"""``manifest.json``, format 2 (seed 000, FORMATS section 1): read strictly, printed canonically.
+
+An `AssetManifest` keeps the document it was read from, so that unknown fields and key order survive every change;
+`asset_edits` makes the changes. Reading reports every problem at once. What is left out here: which release fits
+(``assets.compat``) and everything about files on disk.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
+
+from bitproof.errors import InputError, Problem
+from bitproof.model.decode import Table, child, kind, parse_json
+from bitproof.model.digest import Digest
+from bitproof.model.names import INITRD, KERNEL, MANIFEST, ROOTFS, check_name, shown
+from bitproof.model.version import Version
+
+R = TypeVar("R")
+
+FORMAT = 2
+MAX_SIZE = 1 << 40
+NO_DIGEST = Digest("blake3", "0" * 64)
+NO_VERSION = Version("0")
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedFile:
+    """One file as something trusted says it must be; ``size`` in bytes, None when only the digest is known."""
+
+    name: str
+    digest: Digest
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BootPins:
+    """What a boot set must be, and where that is written (a manifest, a file of compile-time pins)."""
+
+    kernel: PinnedFile
+    initrd: PinnedFile
+    rootfs: PinnedFile
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One entry of an arch: size in bytes; ``sha256`` is None where the producer did not write it."""
+
+    name: str
+    digest: Digest
+    size: int
+    sha256: Digest | None = None
+
+
+BootAssets = tuple[Asset, Asset, Asset]
+"""Kernel, initrd and rootfs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRelease:
+    """One asset version: arch to asset name to asset."""
+
+    version: Version
+    arches: Mapping[str, Mapping[str, Asset]]
+    deprecated: bool = False
+    min_binary: Version | None = None
+    date: str = ""
+
+    def boot_assets(self, arch: str) -> BootAssets | None:
+        """Kernel, initrd and rootfs of an arch; None unless all three are there."""
+        assets = self.arches.get(arch, {})
+        rootfs = next((assets[name] for name in ROOTFS if name in assets), None)
+        if KERNEL not in assets or INITRD not in assets or rootfs is None:
+            return None
+        return assets[KERNEL], assets[INITRD], rootfs
+
+    def pins(self, arch: str, source: str) -> BootPins | None:
+        """The boot set's pins; None unless all three assets are there."""
+        found = self.boot_assets(arch)
+        if found is None:
+            return None
+        kernel, initrd, rootfs = (PinnedFile(asset.name, asset.digest, asset.size) for asset in found)
+        return BootPins(kernel, initrd, rootfs, source)
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryRelease:
+    """One binary version."""
+
+    version: Version
+    deprecated: bool = False
+    min_assets: Version | None = None
+    date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetManifest:
+    """A whole manifest. ``releases`` and ``binaries`` are in version order, oldest first.
+
+    ``document`` is the JSON it was read from, normalised; nobody outside this room looks into it.
+    """
+
+    current: Version
+    releases: Mapping[Version, AssetRelease]
+    current_binary: Version
+    binaries: Mapping[Version, BinaryRelease]
+    document: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def parse(cls, data: bytes, where: str = MANIFEST) -> Self:
+        """Read a manifest.
+
+        Raises:
+            InputError: another format, or every problem of the file with its JSON path.
+        """
+        return cls.read(parse_json(data, where), where)
+
+    @classmethod
+    def read(cls, document: dict[str, Any], where: str = MANIFEST) -> Self:
+        """As `parse`, from a JSON document; digests in it become bare lower-case hex."""
+        _check_format(document, where)
+        problems: list[Problem] = []
+        root = Table(document, "", problems)
+        assets, binaries = root.table("assets"), root.table("binaries")
+        manifest = cls(
+            current=assets.parsed("current", Version, NO_VERSION),
+            releases=_versions(assets.table("releases"), _asset_release),
+            current_binary=binaries.parsed("current", Version, NO_VERSION),
+            binaries=_versions(binaries.table("releases"), _binary_release),
+            document=document,
+        )
+        if problems:
+            raise InputError("the manifest is not usable", where=where, problems=problems)
+        return manifest
+
+    def to_bytes(self) -> bytes:
+        """UTF-8, 2-space indent, final newline; the same bytes for the same content."""
+        import json
+
+        return (json.dumps(self.document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _check_format(document: Mapping[str, object], where: str) -> None:
+    reads = f"this version of bitproof reads format {FORMAT}"
+    if "format" not in document and "latest" in document and "releases" in document:
+        raise InputError(
+            "the manifest has format 1, which is no longer read",
+            where=where,
+            expected=reads,
+            fix="make it anew: bitproof assets manifest",
+        )
+    found = document.get("format")
+    if type(found) is not int or found != FORMAT:
+        problem = "the manifest says no format" if "format" not in document else "the manifest has an unknown format"
+        raise InputError(problem, where=where, expected=reads, found="" if found is None else shown(found))
+
+
+def _versions(table: Table, read: Callable[[Version, Table], R]) -> dict[Version, R]:
+    """The releases of one track, oldest first; two spellings of one version are a problem."""
+    releases: dict[Version, R] = {}
+    for text, entry in table.tables():
+        try:
+            version = Version(text)
+        except ValueError as error:
+            table.problem(text, str(error))
+            continue
+        if version in releases:
+            table.problem(text, "another spelling of this version stands before it")
+        releases[version] = read(version, entry)
+    return dict(sorted(releases.items()))
+
+
+def _asset_release(version: Version, table: Table) -> AssetRelease:
+    arches = table.table("arches")
+    table.text("deprecated_date", "")
+    return AssetRelease(
+        version=version,
+        arches={arch: _arch(entry) for arch, entry in arches.tables() if _named(arches, arch)},
+        deprecated=table.flag("deprecated", default=False),
+        min_binary=_minimum(table, "min_binary"),
+        date=table.text("date", ""),
+    )
+
+
+def _arch(table: Table) -> dict[str, Asset]:
+    if not table.values:
+        table.problems.append(Problem(table.path, "an arch without assets", expected="at least one asset"))
+    folded: dict[str, str] = {}
+    for name in table.values:
+        other = folded.setdefault(name.casefold(), name)
+        if other != name:
+            table.problem(name, "the name collides with another one when case is ignored", found=other)
+        if name == MANIFEST:
+            table.problem(name, "not a name for an asset")
+    return {name: _asset(name, entry) for name, entry in table.tables() if _named(table, name)}
+
+
+def _asset(name: str, table: Table) -> Asset:
+    digest = table.parsed("hash", Digest.parse, NO_DIGEST)
+    sha256 = table.parsed("sha256", _sha256, None, required=False)
+    if "hash" in table.values:
+        table.values["hash"] = digest.value
+    return Asset(name, digest, table.integer("size", 0, MAX_SIZE), sha256)
+
+
+def _binary_release(version: Version, table: Table) -> BinaryRelease:
+    for key in ("deprecated_date", "version"):
+        table.text(key, "")
+    _files(table)
+    return BinaryRelease(
+        version=version,
+        deprecated=table.flag("deprecated", default=False),
+        min_assets=_minimum(table, "min_assets"),
+        date=table.text("date", ""),
+    )
+
+
+def _files(table: Table) -> None:
+    """``files`` of a binary release: checked, and kept as they are."""
+    files = table.get("files", list, [], required=False)
+    listed = Table({}, child(table.path, "files"), table.problems)
+    for index, value in enumerate(files):
+        if not isinstance(value, dict):
+            listed.problem(index, "the wrong type", expected="a table", found=kind(value))
+            continue
+        entry = Table(value, child(listed.path, index), table.problems)
+        entry.text("name")
+        entry.integer("size", 0, MAX_SIZE)
+        entry.parsed("sha256", _sha256, None)
+
+
+def _sha256(text: str) -> Digest | None:
+    return Digest.parse(text, "sha256")
+
+
+def _minimum(table: Table, key: str) -> Version | None:
+    """A version, or None for no constraint: absent or empty."""
+    if table.values.get(key, "") == "":
+        return None
+    return table.parsed(key, Version, None)
+
+
+def _named(table: Table, name: str) -> bool:
+    try:
+        check_name(name)
+    except ValueError as error:
+        table.problem(name, str(error))
+        return False
+    return True

@@ -1,0 +1,59 @@
+"""Digests: an algorithm and a value, checked when made.
+
+BLAKE3 names assets (seed 000), SHA-256 names caps (seed 002) and stands beside BLAKE3 for OCI, in-toto and FIPS users.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+Algorithm = Literal["blake3", "sha256"]
+
+HEX = frozenset("0123456789abcdef")
+HEX_DIGITS = 64
+HASH16 = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A 256-bit digest. ``value`` is 64 lower-case hex digits.
+
+    >>> Digest.parse("AF1349B9F5F9A1A6A0404DEA36DCC9499BCB25C9ADC112B7CC9A93CAE41F3262")
+    Digest('blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262')
+    """
+
+    algorithm: Algorithm
+    value: str
+
+    def __post_init__(self) -> None:
+        """Raise ValueError when the value is not 64 lower-case hex digits of a known algorithm."""
+        if self.algorithm not in {"blake3", "sha256"}:
+            raise ValueError(f"unsupported algorithm {self.algorithm!r}")
+        if len(self.value) != HEX_DIGITS or not HEX.issuperset(self.value):
+            raise ValueError(f"not {HEX_DIGITS} hex digits: {self.value!r}")
+
+    @classmethod
+    def parse(cls, text: str, algorithm: Algorithm = "blake3") -> Self:
+        """Read ``<hex>`` or ``<algorithm>:<hex>``, upper or lower case.
+
+        Raises:
+            ValueError: "unsupported algorithm …" when another algorithm is named, "not 64 hex digits …" otherwise.
+        """
+        tag, colon, value = text.rpartition(":")
+        if colon and tag.lower() != algorithm:
+            raise ValueError(f"unsupported algorithm {tag!r}, this digest must be {algorithm}")
+        if not value.isascii():
+            raise ValueError(f"not {HEX_DIGITS} hex digits: {text!r}")
+        return cls(algorithm, value.lower())
+
+    @property
+    def hash16(self) -> str:
+        """The first 16 hex digits: they *find* a file in a store, they never decide."""
+        return self.value[:HASH16]
+
+    def __str__(self) -> str:
+        """``blake3:<64 hex>``, always in full."""
+        return f"{self.algorithm}:{self.value}"
+
+    def __repr__(self) -> str:
+        """The full digest, as in an error message."""
+        return f"Digest('{self}')"

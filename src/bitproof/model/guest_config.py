@@ -1,0 +1,251 @@
+"""``guest/config/*.toml``: what an image is made of (seed 000, "Guest config").
+
+``build.toml`` is required; ``packages/*.toml``, ``vm/resources.toml``, ``vm/environment.toml`` and ``manifest.toml``
+are optional. `read_guest_config` takes the bytes of all of them and reports every problem of every file at once.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bitproof.errors import InputError, Problem
+from bitproof.model.decode import Table, parse_toml
+from bitproof.model.names import ROOTFS_FORMATS, arch_key, shown
+from bitproof.model.version import Version
+
+BUILD = "build.toml"
+RESOURCES = "vm/resources.toml"
+ENVIRONMENT = "vm/environment.toml"
+IMAGE = "manifest.toml"
+PACKAGES = "packages/"
+
+COMPRESSIONS = ("zstd", "xz", "gzip")
+ROOTFS_COMPRESSIONS = {"squashfs": ("zstd", "xz", "gzip"), "erofs": ("lz4hc", "lz4", "zstd")}
+LEVELS = {"zstd": 22, "xz": 9, "gzip": 9, "lz4hc": 12, "lz4": 0}
+"""Each codec's highest level; the lowest is 1 (lz4 has none)."""
+
+CPUS = (1, 64)
+MEMORY_MIB = (128, 1 << 20)
+
+_SUITE = re.compile(r"[a-z][a-z0-9.-]*", re.ASCII)
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+", re.ASCII)
+_MODULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_MIRROR = re.compile(r"(?:https?|file|copy)://[^\s|\[\]]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelSource:
+    """Where the kernel comes from: Debian's package ``package``, or the given ``file``; exactly one is not empty.
+
+    ``modules`` are the modules the initrd must be able to load beside those that find the disk and mount the rootfs.
+    """
+
+    package: str = ""
+    file: str = ""
+    modules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchConfig:
+    """One architecture's table: ``arch`` is the manifest's key, ``suite`` Debian's release name."""
+
+    arch: str
+    suite: str
+    kernel: KernelSource
+    rootfs_format: str
+    rootfs_compression: str
+    rootfs_level: int
+    mirror: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a VM gets when nobody says otherwise: virtual CPUs, memory in MiB."""
+
+    cpus: int = 2
+    memory: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestConfig:
+    """The whole guest config. ``compression`` and ``level`` are the initrd's and the rootfs's default."""
+
+    compression: str
+    level: int
+    arches: tuple[ArchConfig, ...]
+    packages: tuple[str, ...] = ()
+    resources: Resources = Resources()
+    environment: tuple[tuple[str, str], ...] = ()
+    min_binary: Version | None = None
+
+    def arch(self, arch: str) -> ArchConfig:
+        """The table of one arch.
+
+        Raises:
+            InputError: the config has no such table.
+        """
+        for config in self.arches:
+            if config.arch == arch:
+                return config
+        known = ", ".join(config.arch for config in self.arches)
+        raise InputError(
+            "the guest config does not know this arch",
+            where=BUILD,
+            expected=known,
+            found=arch,
+            fix=f"add a table [arch.{arch}] to {BUILD}, or name another --arch",
+        )
+
+
+def read_guest_config(files: Mapping[str, bytes], where: str = "guest/config") -> GuestConfig:
+    """Read the config from the bytes of its files.
+
+    Args:
+        files: path below the config directory (``build.toml``, ``packages/base.toml``) to bytes.
+        where: how messages name the config directory.
+
+    Raises:
+        InputError: with every problem of every file, each with file and key.
+    """
+    problems: list[Problem] = []
+    tables = {path: _parse(path, data, problems) for path, data in sorted(files.items())}
+    if BUILD not in files:
+        problems.append(Problem(BUILD, "missing"))
+
+    def table(path: str) -> Table:
+        return tables.get(path, Table({}, "", []))
+
+    build = table(BUILD)
+    compression, level = _codec(build, COMPRESSIONS)
+    packages = {name for path in tables if path.startswith(PACKAGES) for name in _packages(tables[path])}
+    config = GuestConfig(
+        compression=compression,
+        level=level,
+        arches=_arches(build, compression, level),
+        packages=tuple(sorted(packages)),
+        resources=_resources(table(RESOURCES)),
+        environment=_environment(table(ENVIRONMENT)),
+        min_binary=_image(table(IMAGE)),
+    )
+    build.only("compression", "level", "arch")
+    problems += [problem.within(path) for path, read in tables.items() for problem in read.problems]
+    if problems:
+        raise InputError(
+            "the guest config is not usable", where=where, problems=problems, fix="mend these; nothing was built"
+        )
+    return config
+
+
+def _parse(path: str, data: bytes, problems: list[Problem]) -> Table:
+    """One file as a table with a problem list of its own."""
+    known = (BUILD, RESOURCES, ENVIRONMENT, IMAGE)
+    try:
+        if path not in known and not path.startswith(PACKAGES):
+            problems.append(
+                Problem(path, "not a known config file", expected=f"{', '.join(known)} or {PACKAGES}*.toml")
+            )
+            return Table({}, "", [])
+        return Table(parse_toml(data, path), "", [])
+    except InputError as error:
+        problems.append(Problem(error.where, error.what, expected=error.expected, found=error.found))
+        return Table({}, "", [])
+
+
+def _codec(
+    table: Table, choices: tuple[str, ...], compression: str | None = None, level: int | None = None
+) -> tuple[str, int]:
+    """``compression`` and ``level`` of a table; required where there are no defaults."""
+    name = table.choice("compression", choices, compression)
+    highest = LEVELS.get(name, max(LEVELS.values()))
+    default = highest if level is None or name != compression else level
+    return name, table.integer("level", min(1, highest), highest, None if level is None else default)
+
+
+def _arches(build: Table, compression: str, level: int) -> tuple[ArchConfig, ...]:
+    arches = []
+    for name, table in build.table("arch").tables():
+        if arch_key(name) != name:
+            build.table("arch").problem(name, "not an arch key", expected=arch_key(name), found=name)
+        arches.append(_arch(name, table, compression, level))
+    if not arches and isinstance(build.values.get("arch"), dict):
+        build.problem("arch", "no architecture", expected="a table such as [arch.x86_64]")
+    return tuple(arches)
+
+
+def _arch(name: str, table: Table, compression: str, level: int) -> ArchConfig:
+    rootfs = table.table("rootfs")
+    form = rootfs.choice("format", ROOTFS_FORMATS)
+    codecs = ROOTFS_COMPRESSIONS.get(form, COMPRESSIONS)
+    inherited = compression if compression in codecs else codecs[0]
+    rootfs_compression, rootfs_level = _codec(
+        rootfs, codecs, inherited, level if inherited == compression else LEVELS[inherited]
+    )
+    rootfs.only("format", "compression", "level")
+    table.only("suite", "mirror", "kernel", "rootfs")
+    return ArchConfig(
+        arch=name,
+        suite=table.parsed("suite", _matching(_SUITE, "a suite such as bookworm"), ""),
+        mirror=table.parsed("mirror", _matching(_MIRROR, "a URL"), "", required=False),
+        kernel=_kernel(table.table("kernel")),
+        rootfs_format=form,
+        rootfs_compression=rootfs_compression,
+        rootfs_level=rootfs_level,
+    )
+
+
+def _kernel(table: Table) -> KernelSource:
+    table.only("package", "file", "modules")
+    given = [key for key in ("package", "file") if key in table.values]
+    if len(given) != 1:
+        found = " and ".join(given) or "neither"
+        table.problem("package", "name one source of the kernel", expected="package or file", found=found)
+    return KernelSource(
+        package=table.parsed("package", _matching(_PACKAGE, "a Debian package"), "", required=False),
+        file=table.parsed("file", _relative, "", required=False),
+        modules=table.texts("modules", _matching(_MODULE, "a kernel module")),
+    )
+
+
+def _packages(table: Table) -> tuple[str, ...]:
+    table.only("manager", "packages")
+    table.choice("manager", ("apt",), "apt")
+    return table.texts("packages", _matching(_PACKAGE, "a Debian package"))
+
+
+def _resources(table: Table) -> Resources:
+    table.only("cpus", "memory")
+    default = Resources()
+    return Resources(
+        cpus=table.integer("cpus", *CPUS, default.cpus), memory=table.integer("memory", *MEMORY_MIB, default.memory)
+    )
+
+
+def _environment(table: Table) -> tuple[tuple[str, str], ...]:
+    for name in table.values:
+        value = table.text(name)
+        if not _VARIABLE.fullmatch(name):
+            table.problem(name, "not the name of a variable", expected="[A-Za-z_][A-Za-z0-9_]*")
+        if not value.isprintable():
+            table.problem(name, "a control character in the value", found=shown(value))
+    return tuple(sorted((name, str(value)) for name, value in table.values.items()))
+
+
+def _image(table: Table) -> Version | None:
+    table.only("min_binary")
+    return table.parsed("min_binary", Version, None, required=False)
+
+
+def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(f"not {expected}: found {shown(text)}")
+        return text
+
+    return parse
+
+
+def _relative(text: str) -> str:
+    if not text.isprintable() or text.startswith("/") or {"", ".", ".."} & set(text.split("/")):
+        raise ValueError(f"not a path inside guest/config: found {shown(text)}")
+    return text

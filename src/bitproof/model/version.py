@@ -1,0 +1,91 @@
+"""Versions, compared number by number and never as text (FORMATS section 1, "Versions").
+
+Binary versions are ``MAJOR.MINOR.{unix seconds}``, asset versions ``YYYY.MMDD.patch``; the two tracks move alone.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from functools import total_ordering
+
+from bitproof.model.names import check_name
+
+Part = tuple[int, int, str]
+"""``(1, number, "")``, or ``(0, 0, text)`` for a part that is not a number."""
+ZERO: Part = (1, 0, "")
+
+
+@total_ordering
+class Version:
+    """One version. Missing parts are 0; a part that is not a number sorts below every number, then as text.
+
+    >>> Version("2026.0415.10") > Version("2026.0415.9")
+    True
+    >>> Version("1.0") == Version("1.0.0")
+    True
+    >>> Version("1.0.rc1") < Version("1.0.0")
+    True
+    """
+
+    __slots__ = ("key", "text")
+    key: tuple[Part, ...]
+    text: str
+
+    def __init__(self, text: str) -> None:
+        check_name(text)
+        parts = [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in text.split(".")]
+        while parts and parts[-1] == ZERO:
+            parts.pop()
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "key", tuple(parts))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """A version never changes."""
+        raise AttributeError(f"a Version is frozen, {name} cannot be set")
+
+    def __eq__(self, other: object) -> bool:
+        """Equal when every part is: ``1.0`` is ``1.0.0``."""
+        return isinstance(other, Version) and self.key == other.key
+
+    def __lt__(self, other: object) -> bool:
+        """Number by number."""
+        if not isinstance(other, Version):
+            return NotImplemented
+        width = max(len(self.key), len(other.key))
+        return self._padded(width) < other._padded(width)
+
+    def __hash__(self) -> int:
+        """Agrees with ``==``."""
+        return hash(self.key)
+
+    def __str__(self) -> str:
+        """The text it was read from."""
+        return self.text
+
+    def __repr__(self) -> str:
+        """``Version('2026.0415.1')``."""
+        return f"Version({self.text!r})"
+
+    def _padded(self, width: int) -> tuple[Part, ...]:
+        return self.key + (ZERO,) * (width - len(self.key))
+
+    @property
+    def release_line(self) -> "Version":
+        """``MAJOR.MINOR.0``: the base of the binary's release line.
+
+        >>> Version("1.0.1776269479").release_line
+        Version('1.0.0')
+        """
+        major, minor, *_ = [*self.text.split("."), "0"]
+        return Version(f"{major}.{minor}.0")
+
+
+def mint(day: date, taken: Iterable[Version]) -> Version:
+    """The next asset version of a day (UTC): its highest patch over all releases, plus one.
+
+    >>> mint(date(2026, 4, 15), [Version("2026.0415.9"), Version("2026.0415.10"), Version("2026.0414.70")])
+    Version('2026.0415.11')
+    """
+    start = f"{day.year:04}.{day.month:02}{day.day:02}"
+    first = Version(start).key
+    patches = [version.key[2][1] for version in taken if version.key[:2] == first and len(version.key) > len(first)]
+    return Version(f"{start}.{max(patches, default=0) + 1}")

@@ -1,0 +1,71 @@
+"""Digests remembered between runs, so that a file that did not change is not read again.
+
+An entry is believed only while device, inode, size, mtime and ctime are those of the moment it was hashed, and only
+when the file had been quiet for a while before that: the racy-timestamp rule of git's index, since a change within
+one tick of the clock leaves the times alone. Only producers and sync may believe it; verify, install and boot read.
+"""
+
+import os
+import time
+from typing import Self
+
+from bitproof.errors import BitproofError
+from bitproof.model.decode import parse_json
+from bitproof.model.digest import Digest
+from bitproof.system.files import Directory, OpenFile, Progress, ignore
+from bitproof.system.hashing import Digests, both_digests
+
+CACHE_NAME = ".bitproof-digests.json"
+QUIET_NS = 20_000_000
+"""Two ticks of the slowest kernel clock (100 Hz)."""
+
+
+class DigestCache:
+    """The digests of the files of one directory tree, by their path below it."""
+
+    def __init__(self, entries: dict[str, object]) -> None:
+        self.entries = entries
+        self.used: dict[str, object] = {}
+
+    @classmethod
+    def load(cls, directory: Directory) -> Self:
+        """Read a directory's cache; one that is missing or damaged is an empty one."""
+        try:
+            with directory.open(CACHE_NAME) as file:
+                return cls(parse_json(file.read(1 << 24), CACHE_NAME))
+        except BitproofError:
+            return cls({})
+
+    def digests(self, path: str, file: OpenFile, progress: Progress = ignore) -> Digests:
+        """Both digests of an open file: remembered, or computed and remembered."""
+        state = [*_identity(file.stat)]
+        entry = self.entries.get(path)
+        if isinstance(entry, list) and entry[:-2] == state and (known := _read(entry, file.size)):
+            self.used[path] = entry
+            progress(file.size)
+            return known
+        began = time.time_ns()
+        found = both_digests(file, progress)
+        if max(file.stat.st_mtime_ns, file.stat.st_ctime_ns) + QUIET_NS < began and _identity(
+            os.fstat(file.fd)
+        ) == tuple(state):
+            self.used[path] = [*state, found.blake3.value, found.sha256.value]
+        return found
+
+    def save(self, directory: Directory) -> None:
+        """Remember what was asked for, and nothing else."""
+        import json
+
+        if self.used != self.entries:
+            directory.write(CACHE_NAME, json.dumps(self.used).encode())
+
+
+def _identity(stat: os.stat_result) -> tuple[int, int, int, int, int]:
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def _read(entry: list[object], size: int) -> Digests | None:
+    try:
+        return Digests(Digest("blake3", str(entry[-2])), Digest("sha256", str(entry[-1])), size)
+    except ValueError:
+        return None

@@ -1,0 +1,69 @@
+"""One writer at a time: an advisory ``flock`` on a dot file, released when its process ends. Readers take none.
+
+The descriptor is never inherited by a child, so that a VMM cannot keep a lock alive.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bitproof.errors import UnavailableError
+from bitproof.system.files import Directory, unavailable
+
+LOCK_NAME = ".bitproof.lock"
+
+
+Waiting = Callable[[Path], None]
+"""Told the lock's path, once, before waiting begins."""
+
+
+def silent(_: Path) -> None:
+    """Waits without a word."""
+
+
+@contextmanager
+def locked(directory: Directory, *, wait: bool = True, waiting: Waiting = silent) -> Iterator[None]:
+    """Hold the lock of a store or of a manifest's directory.
+
+    Args:
+        directory: whose lock it is.
+        wait: wait for another writer to finish; else fail at once.
+        waiting: called once with the lock's path before waiting begins.
+
+    Raises:
+        UnavailableError: another process holds the lock and ``wait`` is false, or the lock file cannot be made.
+    """
+    path = directory.path / LOCK_NAME
+    try:
+        fd = os.open(LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644, dir_fd=directory.fd)
+    except OSError as error:
+        raise unavailable(error, "the lock cannot be made", path) from None
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                fix = "wait until the other bitproof has finished, or leave out --no-wait"
+                raise UnavailableError("locked by another process", where=path, fix=fix) from None
+            waiting(path)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def hold(fd: int) -> None:
+    """Mark an open file as in use for as long as any process has this descriptor (a running VM's lease)."""
+    fcntl.flock(fd, fcntl.LOCK_SH)
+
+
+def in_use(fd: int) -> bool:
+    """Whether someone else holds the open file with `hold`."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(fd, fcntl.LOCK_UN)
+    return False
