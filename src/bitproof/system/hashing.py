@@ -1,13 +1,15 @@
 """Digests of open files. What is hashed is the descriptor, so that it can be handed on."""
 
 import hashlib
+import os
 import threading
 from dataclasses import dataclass
 
 from blake3 import blake3
 
+from bitproof.errors import UnavailableError
 from bitproof.model.digest import Digest
-from bitproof.system.files import OpenFile, Progress, ignore
+from bitproof.system.files import OpenFile, Progress, ignore, unavailable
 
 MAPPED = 1 << 20
 """From this size on, a file is hashed through a memory map, on all cores."""
@@ -26,31 +28,73 @@ def blake3_digest(file: OpenFile, progress: Progress = ignore) -> Digest:
     """The BLAKE3 digest of the whole file, as it is now.
 
     ``progress`` is told all bytes at once: 1 GiB takes about a tenth of a second.
+
+    Raises:
+        UnavailableError: it cannot be read.
     """
     hasher = blake3(max_threads=blake3.AUTO)
     if file.size >= MAPPED:
-        hasher.update_mmap(f"/proc/self/fd/{file.fd}")
+        try:
+            hasher.update_mmap(f"/proc/self/fd/{file.fd}")
+        except OSError as error:
+            raise unavailable(error, "the file cannot be read", file.path) from None
     else:
         hasher.update(file.read(MAPPED))
     progress(file.size)
     return Digest("blake3", hasher.hexdigest())
 
 
+def unmapped_digest(file: OpenFile) -> Digest:
+    """As `blake3_digest` without a memory map: slower, and safe while another program may truncate the file."""
+    hasher = blake3()
+    offset = 0
+    while chunk := os.pread(file.fd, MAPPED, offset):
+        hasher.update(chunk)
+        offset += len(chunk)
+    return Digest("blake3", hasher.hexdigest())
+
+
 def sha256_digest(file: OpenFile) -> Digest:
-    """The SHA-256 digest of the whole file, as it is now."""
-    with open(file.fd, "rb", buffering=0, closefd=False) as stream:
-        stream.seek(0)
-        return Digest("sha256", hashlib.file_digest(stream, "sha256").hexdigest())
+    """The SHA-256 digest of the whole file, as it is now.
+
+    Raises:
+        UnavailableError: it cannot be read.
+    """
+    try:
+        with open(file.fd, "rb", buffering=0, closefd=False) as stream:
+            stream.seek(0)
+            return Digest("sha256", hashlib.file_digest(stream, "sha256").hexdigest())
+    except OSError as error:
+        raise unavailable(error, "the file cannot be read", file.path) from None
 
 
 def both_digests(file: OpenFile, progress: Progress = ignore) -> Digests:
-    """BLAKE3 and SHA-256 at the same time, the second in a thread: it takes longest."""
+    """BLAKE3 and SHA-256 at the same time, the second in a thread: it takes longest.
+
+    Raises:
+        UnavailableError: it cannot be read.
+    """
     found: list[Digest] = []
-    thread = threading.Thread(target=lambda: found.append(sha256_digest(file)))
+    failures: list[UnavailableError] = []
+
+    def second() -> None:
+        try:
+            found.append(sha256_digest(file))
+        except UnavailableError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=second)
     thread.start()
     try:
         first = blake3_digest(file)
     finally:
         thread.join()
+    if failures:
+        raise failures[0]
     progress(file.size)
     return Digests(blake3=first, sha256=found[0], size=file.size)
+
+
+def bytes_digest(data: bytes) -> Digest:
+    """The BLAKE3 digest of bytes in memory."""
+    return Digest("blake3", blake3(data).hexdigest())

@@ -1,0 +1,195 @@
+"""Build an arch's kernel, initrd and rootfs, or repack its initrd, and publish them into the dev layout.
+
+1. Check config, artifacts and programs; nothing is downloaded or written before.
+2. Fetch kernel packages and make the rootfs, at the same time; the first failure ends both.
+3. Compose the initrd.
+4. Stage all files beside their places, then rename: rootfs, kernel, the initrd's base, the initrd. A file whose bytes
+   are the same stays the inode it was. Then what an earlier build left over is removed.
+
+The caller holds the lock of the dev layout.
+"""
+
+import os
+import stat
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+from bitproof.errors import InputError, UnavailableError
+from bitproof.images import initrd
+from bitproof.images.config import Artifacts, open_kernel, read_artifacts
+from bitproof.images.cpio import MAX_FIELD
+from bitproof.images.packages import Job, KernelFiles, debian_arch, fetch_kernel, workspace
+from bitproof.images.rootfs import check_packer, make_rootfs
+from bitproof.model.guest_config import ArchConfig, GuestConfig
+from bitproof.model.names import INITRD, KERNEL, ROOTFS
+from bitproof.system.files import Directory, OpenFile, copy_bytes, open_file, write_all
+from bitproof.system.hashing import blake3_digest
+from bitproof.system.process import find_program
+
+Stage = Callable[[str], None]
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def build_arch(
+    config: GuestConfig,
+    arch: str,
+    *,
+    config_dir: Path,
+    artifacts: Path,
+    assets: Directory,
+    epoch: int,
+    stage: Stage,
+) -> None:
+    """Build kernel, initrd and rootfs of one arch and publish them as ``assets/{arch}/…``.
+
+    Args:
+        config: the whole guest config.
+        arch: the arch key, one of the config's.
+        config_dir: what ``kernel.file`` is relative to.
+        artifacts: the guest's own files.
+        assets: the dev layout, whose lock the caller holds.
+        epoch: the time of everything that has one (SOURCE_DATE_EPOCH), seconds since 1970.
+        stage: told what begins; called from two threads.
+
+    Raises:
+        InputError: config, artifacts or packages are wrong.
+        UnavailableError: a program is missing, the network or the disk does not serve.
+    """
+    wanted = config.arch(arch)
+    _check(wanted, config_dir, epoch)
+    guest = read_artifacts(artifacts)
+    with workspace() as work:
+        check_packer(wanted, work)
+        stop = threading.Event()
+        job = Job(config=wanted, epoch=epoch, work=work, stage=stage, stopped=stop.is_set)
+        files, rootfs = _together(
+            lambda: fetch_kernel(job), lambda: make_rootfs(job, config.packages, guest.overlay), stop.set
+        )
+        stage("initrd")
+        base = _base(config, wanted, files, epoch)
+        image = base + _guest(config, guest, epoch)
+        stage("publish")
+        with (
+            open_kernel(config_dir, wanted.kernel.file) if files.kernel is None else open_file(files.kernel) as kernel,
+            open_file(rootfs) as packed,
+            assets.child(arch, create=True) as directory,
+        ):
+            publish(directory, {rootfs.name: packed, KERNEL: kernel, initrd.base_name(base): base, INITRD: image})
+
+
+def repack_arch(config: GuestConfig, arch: str, *, artifacts: Path, assets: Directory, epoch: int | None) -> bool:
+    """Make the initrd of a built arch anew from the guest's files; needs no network and touches nothing else.
+
+    Args:
+        config: the whole guest config.
+        arch: the arch key, one of the config's.
+        artifacts: the guest's own files.
+        assets: the dev layout, whose lock the caller holds.
+        epoch: the time of the guest's files; that of the build when absent.
+
+    Returns:
+        Whether the initrd changed; its old inode is never written to.
+
+    Raises:
+        InputError: config or artifacts are wrong; it is not clear what to repack.
+        UnavailableError: the arch was never built.
+        IntegrityError: what the build kept for this does not have its digest.
+    """
+    config.arch(arch)
+    guest = read_artifacts(artifacts)
+    if assets.stat(arch) is None:
+        fix = f"{initrd.REBUILD} --arch {arch}"
+        raise UnavailableError("there is no initrd to repack", where=assets.path / arch, found="nothing", fix=fix)
+    with assets.child(arch) as directory:
+        base = initrd.read_base(directory)
+        time = initrd.base_epoch(base, directory.path) if epoch is None else _checked(epoch)
+        image = base + _guest(config, guest, time)
+        if _holds(directory, INITRD, image):
+            return False
+        directory.write(INITRD, image, mode=initrd.initrd_mode(directory, INITRD))
+    return True
+
+
+def _check(config: ArchConfig, config_dir: Path, epoch: int) -> None:
+    """All that can be known before the work begins; `read_artifacts` and `check_packer` know the rest."""
+    _checked(epoch)
+    debian_arch(config.arch)
+    find_program("mmdebstrap", "mmdebstrap")
+    if config.kernel.package:
+        find_program("depmod", "kmod")
+        return
+    open_kernel(config_dir, config.kernel.file).close()
+    if config.kernel.modules:
+        where = f"arch.{config.arch}.kernel.modules"
+        raise InputError("a given kernel.file has no modules to load", where=where, fix="leave kernel.modules out")
+
+
+def _checked(epoch: int) -> int:
+    if not 0 <= epoch <= MAX_FIELD:
+        raise InputError(
+            "the time does not fit into an initrd", where="SOURCE_DATE_EPOCH", expected=f"0 to {MAX_FIELD}", found=epoch
+        )
+    return epoch
+
+
+def _together(first: Callable[[], A], second: Callable[[], B], stop: Callable[[], None]) -> tuple[A, B]:
+    """Both at the same time, ``second`` in this thread. The first failure stops the other and is the one raised."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(first)
+        future.add_done_callback(lambda done: stop() if done.exception() else None)
+        try:
+            result = second()
+            return future.result(), result
+        except BaseException as error:
+            earlier = future.exception() if isinstance(error, Exception) and future.done() else None
+            stop()
+            if earlier is not None:
+                raise earlier from None
+            raise
+
+
+def _base(config: GuestConfig, arch: ArchConfig, files: KernelFiles, epoch: int) -> bytes:
+    entries = initrd.base_entries(files, (arch.rootfs_format, *arch.kernel.modules))
+    return initrd.segment(entries, config.compression, config.level, epoch)
+
+
+def _guest(config: GuestConfig, guest: Artifacts, epoch: int) -> bytes:
+    return initrd.segment(initrd.guest_entries(guest, config.environment), config.compression, config.level, epoch)
+
+
+def publish(directory: Directory, files: dict[str, OpenFile | bytes]) -> None:
+    """Put ``files`` in place in their order, or none of them when one cannot be staged; remove what is left over."""
+    with ExitStack() as staged:
+        for name, source in reversed(files.items()):  # the stack renames the last one first
+            if not _holds(directory, name, source):
+                _fill(source, staged.enter_context(directory.staged(name, 0o644)))
+    stale = [name for name, _ in directory.names() if name in ROOTFS or name.startswith(initrd.BASE_PREFIX)]
+    for name in stale:
+        if name not in files:
+            directory.remove(name)
+    directory.sync()
+
+
+def _fill(source: OpenFile | bytes, target: OpenFile) -> None:
+    if isinstance(source, bytes):
+        write_all(target.fd, source)
+    elif copy_bytes(source, target.fd, source.size) != source.size:
+        raise UnavailableError("the file changed while it was copied", where=source.path)
+    os.fsync(target.fd)
+
+
+def _holds(directory: Directory, name: str, source: OpenFile | bytes) -> bool:
+    """Whether ``name`` is a regular file with these bytes already."""
+    state = directory.stat(name)
+    size = len(source) if isinstance(source, bytes) else source.size
+    if state is None or not stat.S_ISREG(state.st_mode) or state.st_size != size:
+        return False
+    with directory.open(name) as file:
+        if isinstance(source, bytes):
+            return file.read(size) == source
+        return blake3_digest(file) == blake3_digest(source)

@@ -1,0 +1,216 @@
+"""Debian's packages through mmdebstrap: a kernel's files unpacked, or a whole tree as a tar. Nothing is installed here.
+
+apt, which mmdebstrap runs, checks Debian's signatures. Scratch files live in a directory of their own, which goes away
+whatever happens; they are no part of a store, so they are written without its protocol.
+"""
+
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitproof.errors import BitproofError, InputError, Problem, UnavailableError
+from bitproof.model.guest_config import ArchConfig
+from bitproof.system.files import unavailable
+from bitproof.system.process import find_program, run
+
+DEBIAN_ARCHES = {"x86_64": "amd64", "arm64": "arm64"}
+BUSYBOX = "busybox-static"
+TIMEOUT = 3600.0
+"""Seconds for one run of mmdebstrap: hundreds of megabytes over a slow line."""
+
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+_UNKNOWN_PACKAGE = re.compile(
+    r"E: (?:Unable to locate package|Package '?)\s*([a-z0-9][a-z0-9+.-]+)'?(?: has no.*)?", re.ASCII
+)
+_KERNEL = re.compile(r"boot/vmlinuz-([A-Za-z0-9._+~-]+)", re.ASCII)
+_BUSYBOX = re.compile(r"(?:usr/)?bin/busybox", re.ASCII)
+_MODULES = re.compile(
+    r"(?:usr/)?(lib/modules/[A-Za-z0-9._+~-]+/(?:[A-Za-z0-9._+/-]+\.ko(?:\.xz|\.zst|\.gz)?|modules\.(?:builtin|builtin\.modinfo|order)))",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One arch's build: its config, the time that no file may exceed, and where and how it runs.
+
+    ``work`` is the directory that `workspace` gave; ``stage`` is told what begins, from any thread; ``stopped`` is
+    asked now and then, and a yes ends what runs.
+    """
+
+    config: ArchConfig
+    epoch: int
+    work: Path
+    stage: Callable[[str], None]
+    stopped: Callable[[], bool]
+
+
+def debian_arch(arch: str) -> str:
+    """Debian's name of an arch key.
+
+    Raises:
+        InputError: images of this arch cannot be built.
+    """
+    if arch not in DEBIAN_ARCHES:
+        known = " or ".join(DEBIAN_ARCHES)
+        raise InputError("images of this arch cannot be built", where="build.toml", expected=known, found=arch)
+    return DEBIAN_ARCHES[arch]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelFiles:
+    """What was unpacked: the kernel and its module directory (both None without a kernel package), and busybox."""
+
+    kernel: Path | None
+    modules: Path | None
+    busybox: Path
+
+
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """A scratch directory in TMPDIR; its subdirectory ``trees`` is where mmdebstrap makes its own.
+
+    A killed mmdebstrap may leave mounts in its tree, and removing through a mount would remove the host's files: they
+    are unmounted first.
+
+    Raises:
+        UnavailableError: the system refused a scratch file (a full disk).
+    """
+    work = Path(tempfile.mkdtemp(prefix="bitproof-")).resolve()
+    try:
+        work.chmod(0o755)
+        (work / "trees").mkdir()
+        (work / "trees").chmod(0o1777)  # in its unshare mode mmdebstrap comes back as another user
+        yield work
+    except (OSError, tarfile.TarError) as error:
+        refusal = error if isinstance(error, OSError) else OSError(f"not a whole tar: {error}")
+        raise unavailable(refusal, "the scratch files of a build cannot be written or read", work) from None
+    finally:
+        _unmount_below(work)
+        # Without root, what a killed mmdebstrap left belongs to a subordinate user and stays.
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _unmount_below(work: Path) -> None:
+    """Unmount all that is mounted below ``work``, innermost first.
+
+    In mountinfo, field 5 is the mount point, with blanks and backslashes as three octal digits (proc(5)).
+    """
+    text = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
+    escaped = [line.split(" ")[4] for line in text.splitlines()]
+    points = [Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), point)) for point in escaped]
+    for point in reversed(points):
+        if point.is_relative_to(work):
+            run([find_program("umount", "mount"), "--lazy", str(point)])
+
+
+def mmdebstrap(job: Job, variant: str, packages: tuple[str, ...], target: Path) -> None:
+    """Make a Debian tree and pack it as the tar ``target``.
+
+    Args:
+        job: suite, mirror, arch and time.
+        variant: ``extract`` (download and unpack the packages, nothing else) or ``minbase``.
+        packages: names of the packages.
+        target: the tar to write.
+
+    Raises:
+        InputError: a package that the suite does not have.
+        UnavailableError: no network, no such suite, too few rights…; quotes mmdebstrap's last lines.
+    """
+    config = job.config
+    argv = [
+        find_program("mmdebstrap", "mmdebstrap"),
+        "--mode=auto",
+        "--format=tar",
+        f"--variant={variant}",
+        f"--architectures={debian_arch(config.arch)}",
+        *([f"--include={','.join(packages)}"] if packages else []),
+        config.suite,
+        str(target),
+        *([config.mirror] if config.mirror else []),
+    ]
+    environment = {name: os.environ[name] for name in _PROXIES if name in os.environ}
+    environment |= {"SOURCE_DATE_EPOCH": str(job.epoch), "TMPDIR": str(job.work / "trees")}
+    try:
+        run(argv, environment=environment, timeout=TIMEOUT, stopped=job.stopped)
+    except UnavailableError as error:
+        raise _explained(error, config) from None
+
+
+def _explained(error: UnavailableError, config: ArchConfig) -> BitproofError:
+    """A failure of mmdebstrap: unknown packages are the config's fault, all else the surroundings'."""
+    lines = [_UNKNOWN_PACKAGE.fullmatch(line.strip()) for line in error.details]
+    unknown = [Problem(line[1], "no such package") for line in lines if line]
+    where = " ".join(filter(None, [config.suite, debian_arch(config.arch), config.mirror]))
+    if unknown:
+        what = "the suite does not have these packages"
+        return InputError(
+            what, where=where, problems=dict.fromkeys(unknown), fix="mend packages/*.toml or kernel.package"
+        )
+    fix = "check the network, the suite and the mirror; without root, uidmap and a range in /etc/subuid are needed"
+    return UnavailableError(error.what, where=where, found=error.found, details=error.details, fix=fix)
+
+
+def fetch_kernel(job: Job) -> KernelFiles:
+    """Download and unpack busybox and the kernel package, if the config names one, and index the kernel's modules.
+
+    Raises:
+        InputError: the package brings no kernel, or more than one.
+        UnavailableError: as `mmdebstrap`; or the packages hold no busybox.
+    """
+    job.stage("kernel packages")
+    package = job.config.kernel.package
+    packed, tree = job.work / "kernel.tar", job.work / "kernel"
+    mmdebstrap(job, "extract", tuple(filter(None, [package, BUSYBOX])), packed)
+    kernels = unpack_kernel(packed, tree)
+    packed.unlink()
+    if not (tree / "busybox").exists():
+        raise UnavailableError(f"the package {BUSYBOX} holds no busybox", where=job.config.suite)
+    if not package:
+        return KernelFiles(kernel=None, modules=None, busybox=tree / "busybox")
+    if len(kernels) != 1:
+        found = ", ".join(sorted(kernels)) or "none"
+        raise InputError(
+            "the kernel package must bring one kernel", where=package, expected="one boot/vmlinuz-*", found=found
+        )
+    (version,) = kernels
+    modules = tree / "lib" / "modules" / version
+    if not modules.is_dir():
+        raise InputError("the kernel package brings no modules", where=package, expected=f"lib/modules/{version}")
+    run([find_program("depmod", "kmod"), "-b", str(tree), version])
+    return KernelFiles(kernel=tree / "vmlinuz", modules=modules, busybox=tree / "busybox")
+
+
+def unpack_kernel(packed: Path, tree: Path) -> set[str]:
+    """Write the kernel, its modules and busybox below ``tree``; the versions of all kernels in the tar."""
+    kernels = set()
+    tree.mkdir()
+    with tarfile.open(packed, "r:") as tar:
+        for member in tar:
+            path = member.name.removeprefix("./")
+            kernel = _KERNEL.fullmatch(path)
+            modules = _MODULES.fullmatch(path)
+            if not member.isreg() or ".." in path.split("/"):
+                continue
+            if kernel:
+                kernels.add(kernel[1])
+                _write(tar, member, tree / "vmlinuz")
+            elif _BUSYBOX.fullmatch(path):
+                _write(tar, member, tree / "busybox")
+            elif modules:
+                _write(tar, member, tree / modules[1])
+    return kernels
+
+
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = tar.extractfile(member)
+    if content is not None:
+        with target.open("wb") as file:
+            shutil.copyfileobj(content, file)

@@ -1,0 +1,250 @@
+"""The rootfs: Debian's tree through a filter, with the guest's overlay, as squashfs or erofs.
+
+The filter takes what varies between two runs or two hosts (logs, caches, host name, resolver, device nodes, times after
+the epoch) and what gives privileges (setuid, setgid; file capabilities go with all extended attributes). It reads and
+writes tars and holds only their headers in memory. Sources: FORMATS section 2; mmdebstrap(1), "SOURCE_DATE_EPOCH".
+"""
+
+import copy
+import io
+import os
+import stat
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from bitproof.errors import InputError, Problem, UnavailableError
+from bitproof.images.config import OverlayEntry, kind_of
+from bitproof.images.packages import TIMEOUT, Job, mmdebstrap
+from bitproof.model.guest_config import ArchConfig
+from bitproof.system.files import open_file
+from bitproof.system.process import find_program, run
+
+MOUNT_POINTS = {"proc": 0o755, "sys": 0o755, "dev": 0o755, "run": 0o755, "tmp": 0o1777}
+FIXED = {"etc/hostname": b"bitproof\n", "etc/machine-id": b""}
+"""Files with the same content everywhere. An empty machine-id is what systemd calls "not yet known"."""
+APT = ("var/cache/apt/", "var/lib/apt/lists/")
+"""Directories of root here: apt gives some to its own user, where that one could reach the scratch directory."""
+EMPTIED = ("dev/", "var/log/", *APT)
+"""Of these only the directories stay."""
+DROPPED = frozenset({"etc/resolv.conf", "var/cache/ldconfig/aux-cache", "var/lib/dbus/machine-id"})
+EROFS_UUID = "b17b00f0-0000-4000-8000-000000000000"
+"""A fixed UUID: nothing finds the rootfs by it, and a random one would change the bytes."""
+
+_PRIVILEGES = stat.S_ISUID | stat.S_ISGID
+_MAX_LINKS = 40
+
+
+def dropped(path: str, *, is_directory: bool) -> bool:
+    """Whether the filter leaves an entry out.
+
+    >>> dropped("var/log/dpkg.log", is_directory=False), dropped("var/log/apt", is_directory=True)
+    (True, False)
+    """
+    return path in DROPPED or path in FIXED or (path.startswith(EMPTIED) and not is_directory)
+
+
+@dataclass(frozen=True, slots=True)
+class TreePlan:
+    """What becomes of a tree: ``placed`` overlay entries by their path in it, and the tree's ``gone`` paths."""
+
+    placed: Mapping[str, OverlayEntry]
+    gone: frozenset[str]
+
+
+def plan_tree(members: Iterable[tarfile.TarInfo], overlay: Iterable[OverlayEntry]) -> TreePlan:
+    """Where the overlay's entries come to lie, and what of the tree goes. Pure.
+
+    An overlay path that leads through a symlink of the tree (``bin`` → ``usr/bin``) lies where the symlink leads, as it
+    would with a copy onto a running system. A directory that the tree has keeps its mode and owner.
+
+    Raises:
+        InputError: a file where the tree has a directory, a directory where it has a file, two entries at one place.
+    """
+    tree = {_clean(member.name): member for member in members}
+    links = {path: member.linkname for path, member in tree.items() if member.issym()}
+    problems: list[Problem] = []
+    placed: dict[str, OverlayEntry] = {}
+    for entry in overlay:
+        is_directory = stat.S_ISDIR(entry.mode)
+        path = _resolved(entry.path, links, follow_last=is_directory)
+        where, there, other = f"rootfs/{entry.path}", tree.get(path), placed.get(path)
+        if there is not None and there.isdir() != is_directory:
+            found = "a directory" if there.isdir() else "a file"
+            problems.append(Problem(where, f"is {kind_of(entry.mode)} where the rootfs has {found}"))
+        elif other is not None and not is_directory:
+            problems.append(Problem(where, "lies at one place with another artifact", found=f"rootfs/{other.path}"))
+        elif not (is_directory and there is not None):
+            placed[path] = entry
+    if problems:
+        what = "the guest artifacts do not fit onto the rootfs"
+        raise InputError(what, problems=problems, fix="mend these; nothing was published")
+    gone = {path for path, member in tree.items() if path in placed or dropped(path, is_directory=member.isdir())}
+    return TreePlan(placed, frozenset(gone))
+
+
+def _clean(name: str) -> str:
+    """A tar's path relative to the root; the root itself is empty."""
+    return str(PurePosixPath("/", name))[1:]
+
+
+def _resolved(path: str, links: Mapping[str, str], *, follow_last: bool) -> str:
+    """``path`` with the tree's symlinks followed, as in a chroot: ``..`` stops at the root."""
+    done: list[str] = []
+    todo = path.split("/")[::-1]
+    for _ in range(_MAX_LINKS * len(todo)):
+        if not todo:
+            return "/".join(done)
+        name = todo.pop()
+        link = links.get("/".join([*done, name])) if todo or follow_last else None
+        if link is not None:
+            done = [] if link.startswith("/") else done
+            todo += link.split("/")[::-1]
+        elif name == "..":
+            done = done[:-1]
+        elif name not in {"", "."}:
+            done.append(name)
+    raise InputError("a symlink of the rootfs leads in a circle", where=f"rootfs/{path}")
+
+
+def filter_tree(source: Path, target: Path, overlay: tuple[OverlayEntry, ...], epoch: int) -> None:
+    """Write the tar ``target`` from the tar ``source``: filtered, with the overlay after it.
+
+    Raises:
+        InputError: as `plan_tree`.
+        UnavailableError: an overlay file cannot be read.
+    """
+    with tarfile.open(source, "r:") as tree, tarfile.open(target, "w:", format=tarfile.GNU_FORMAT) as out:
+        members = tree.getmembers()
+        plan = plan_tree(members, overlay)
+        for member in members:
+            path = _clean(member.name)
+            if path not in plan.gone:
+                # A hard link whose target is gone becomes the file itself.
+                bears = member.isreg() or (member.islnk() and _clean(member.linkname) in plan.gone)
+                content = tree.extractfile(member) if bears else None
+                out.addfile(_normalised(member, path, epoch, content), content)
+        _add_fixed(out, {_clean(member.name) for member in members}, plan, epoch)
+        for path, entry in sorted(plan.placed.items()):
+            _add_overlay(out, path, entry, epoch)
+
+
+def _normalised(member: tarfile.TarInfo, path: str, epoch: int, content: IO[bytes] | None) -> tarfile.TarInfo:
+    """An entry's header as it goes into the rootfs; with ``content`` it is a regular file."""
+    made = copy.copy(member)
+    made.name = f"./{path}"
+    made.mode = member.mode & ~_PRIVILEGES & 0o7777
+    made.mtime = min(int(member.mtime), epoch)
+    made.uname = made.gname = ""
+    if path.startswith(APT):
+        made.uid = made.gid = 0
+    made.pax_headers = {}
+    if content is not None:
+        made.type, made.linkname = tarfile.REGTYPE, ""
+        made.size = content.seek(0, io.SEEK_END)
+        content.seek(0)
+    return made
+
+
+def _add_fixed(out: tarfile.TarFile, present: set[str], plan: TreePlan, epoch: int) -> None:
+    """The mount points that are missing, and the files with the same content everywhere."""
+    for path, mode in MOUNT_POINTS.items():
+        if path not in present and path not in plan.placed:
+            out.addfile(_entry(path, stat.S_IFDIR | mode, epoch))
+    for path, data in FIXED.items():
+        if path not in plan.placed:
+            out.addfile(_entry(path, stat.S_IFREG | 0o644, epoch, size=len(data)), io.BytesIO(data))
+
+
+def _add_overlay(out: tarfile.TarFile, path: str, entry: OverlayEntry, epoch: int) -> None:
+    if not stat.S_ISREG(entry.mode):
+        out.addfile(_entry(path, entry.mode, epoch, link=entry.link))
+        return
+    with open_file(entry.source, "the artifact") as file, os.fdopen(os.dup(file.fd), "rb") as content:
+        out.addfile(_entry(path, entry.mode, epoch, size=file.size), content)
+
+
+def _entry(path: str, mode: int, epoch: int, *, size: int = 0, link: str = "") -> tarfile.TarInfo:
+    made = tarfile.TarInfo(f"./{path}")
+    made.type = {stat.S_IFDIR: tarfile.DIRTYPE, stat.S_IFLNK: tarfile.SYMTYPE}.get(stat.S_IFMT(mode), tarfile.REGTYPE)
+    made.mode, made.mtime, made.size, made.linkname = stat.S_IMODE(mode), epoch, size, link
+    return made
+
+
+def check_packer(config: ArchConfig, work: Path) -> None:
+    """Try whether this machine can make the rootfs's format, on an empty tree in ``work``.
+
+    Raises:
+        UnavailableError: the packer is not installed, lacks the codec, or needs root.
+    """
+    if config.rootfs_format == "squashfs":
+        find_program("tar2sqfs", "squashfs-tools-ng")
+        return
+    find_program("mkfs.erofs", "erofs-utils")
+    if os.geteuid() != 0:
+        what = "an erofs rootfs needs root, to unpack files with their owners"
+        raise UnavailableError(what, where=config.arch, fix='run it as root, or set rootfs.format = "squashfs"')
+    (tree := work / "empty").mkdir()
+    try:
+        run(_erofs_command(config, 0, work / "empty.erofs", tree))
+    except UnavailableError as error:
+        what = f"this mkfs.erofs cannot compress with {config.rootfs_compression}"
+        where = f"arch.{config.arch}.rootfs.compression"
+        fix = "set lz4hc or lz4; zstd needs erofs-utils 1.8 or newer"
+        raise UnavailableError(what, where=where, found=error.found, details=error.details, fix=fix) from None
+
+
+def make_rootfs(job: Job, packages: tuple[str, ...], overlay: tuple[OverlayEntry, ...]) -> Path:
+    """Build the rootfs image in the job's directory and return its path.
+
+    Raises:
+        InputError: a package that the suite does not have; an overlay that does not fit.
+        UnavailableError: mmdebstrap or the packer failed.
+    """
+    whole, filtered = job.work / "rootfs.tar", job.work / "filtered.tar"
+    job.stage("rootfs packages")
+    mmdebstrap(job, "minbase", packages, whole)
+    job.stage("rootfs filter")
+    filter_tree(whole, filtered, overlay, job.epoch)
+    whole.unlink()
+    return pack_rootfs(job, filtered)
+
+
+def pack_rootfs(job: Job, filtered: Path) -> Path:
+    """Pack a filtered tar as the image that the config asks for, in the job's directory.
+
+    Raises:
+        UnavailableError: the packer failed.
+    """
+    form = job.config.rootfs_format
+    job.stage(f"rootfs {form}")
+    image = job.work / f"rootfs.{form}"
+    if form == "squashfs":
+        with open_file(filtered) as file:
+            _run(job, _squashfs_command(job.config, job.epoch, image), stdin=file.fd)
+        return image
+    (tree := job.work / "tree").mkdir()
+    as_packed = ["--numeric-owner", "--same-owner", "--same-permissions"]
+    _run(job, [find_program("tar", "tar"), "--extract", *as_packed, f"--file={filtered}", f"--directory={tree}"])
+    _run(job, _erofs_command(job.config, job.epoch, image, tree))
+    return image
+
+
+def _run(job: Job, argv: list[str], stdin: int | None = None) -> None:
+    run(argv, environment={"SOURCE_DATE_EPOCH": str(job.epoch)}, stdin=stdin, timeout=TIMEOUT, stopped=job.stopped)
+
+
+def _squashfs_command(config: ArchConfig, epoch: int, image: Path) -> list[str]:
+    """tar2sqfs(1): reads the tar from standard input; any number of jobs gives the same bytes."""
+    codec = ["--compressor", config.rootfs_compression, "--comp-extra", f"level={config.rootfs_level}"]
+    options = ["--quiet", "--no-skip", "--no-xattr", "--defaults", f"mtime={epoch}"]
+    return [find_program("tar2sqfs", "squashfs-tools-ng"), *options, *codec, str(image)]
+
+
+def _erofs_command(config: ArchConfig, epoch: int, image: Path, tree: Path) -> list[str]:
+    """mkfs.erofs(1): one time for all files, no extended attributes, clusters of 64 KiB (an eighth smaller)."""
+    level = f",{config.rootfs_level}" if config.rootfs_level else ""
+    options = ["--quiet", "-x-1", "-C65536", f"-T{epoch}", f"-U{EROFS_UUID}", f"-z{config.rootfs_compression}{level}"]
+    return [find_program("mkfs.erofs", "erofs-utils"), *options, str(image), str(tree)]

@@ -1,0 +1,49 @@
+"""Fixtures of more than one room: an image, built once and shared by all processes of a test run."""
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from bitproof.images.build import build_arch
+from bitproof.images.config import load_guest_config
+from bitproof.system.files import Directory
+
+ROOT = Path(__file__).resolve().parent.parent
+GUEST = ROOT / "examples" / "microvm" / "guest"
+ARCH = "x86_64"
+EPOCH = 1_700_000_000
+
+
+@pytest.fixture(scope="session")
+def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One directory for all worker processes of this test run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def built_assets(shared_directory: Path) -> Path:
+    """The dev layout of the example's image, without a manifest: whoever changes it makes a copy first.
+
+    The first process that asks builds it; the others wait for its lock. Half a minute, with network.
+    """
+    assets = shared_directory / "built-assets"
+    done = shared_directory / "built-assets.done"
+    with (shared_directory / "built-assets.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            config = load_guest_config(GUEST / "config")
+            with Directory(assets, create=True) as directory:
+                build_arch(
+                    config,
+                    ARCH,
+                    config_dir=GUEST / "config",
+                    artifacts=GUEST / "artifacts",
+                    assets=directory,
+                    epoch=EPOCH,
+                    stage=lambda _: None,
+                )
+            done.touch()
+    return assets

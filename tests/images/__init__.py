@@ -1,0 +1,1 @@
+"""Guest config to kernel, initrd and rootfs."""
