@@ -1,0 +1,1 @@
+"""Open and hash, launch, listen to the guest."""

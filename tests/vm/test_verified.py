@@ -1,0 +1,186 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bitproof.errors import InputError, IntegrityError, UnavailableError
+from bitproof.model.asset_manifest import BootPins, PinnedFile
+from bitproof.system import lock, process
+from bitproof.system.files import open_file
+from bitproof.system.hashing import blake3_digest
+from bitproof.vm.launch import launch
+from bitproof.vm.verified import VmConfig, open_unverified, open_verified
+
+
+def flip(path: Path) -> None:
+    """One byte of a file turned over, size and times put back."""
+    before = path.stat()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def digest(path: Path) -> str:
+    with open_file(path) as file:
+        return str(blake3_digest(file))
+
+
+def pins(config: VmConfig) -> BootPins:
+    assert config.pins is not None
+    return config.pins
+
+
+def test_every_broken_limit_is_named_before_any_file_is_read() -> None:
+    nowhere = Path("/nowhere")
+    with pytest.raises(InputError) as caught:
+        VmConfig(
+            kernel=nowhere,
+            initrd=nowhere,
+            rootfs=nowhere,
+            arch="riscv64",
+            cpus=65,
+            memory=127,
+            append="a\nb" + "c" * 1022,
+        )
+    assert str(caught.value) == (
+        "this VM cannot be made\n"
+        "  - arch: cannot boot: expected x86_64 or arm64, found riscv64\n"
+        "  - cpus: out of range: expected 1 to 64, found 65\n"
+        "  - memory: out of range: expected 128 to 1048576, found 127\n"
+        "  - append: too long: expected at most 1024 characters, found 1025\n"
+        f"  - append: not printable ASCII: found 'a\\nb{'c' * 74}…"
+    )
+
+
+@pytest.mark.parametrize(("cpus", "memory"), [(1, 128), (64, 1 << 20)])
+def test_the_limits_themselves_are_allowed(cpus: int, memory: int) -> None:
+    nowhere = Path("/nowhere")
+    VmConfig(kernel=nowhere, initrd=nowhere, rootfs=nowhere, arch="arm64", cpus=cpus, memory=memory)
+
+
+@pytest.mark.parametrize(("cpus", "memory"), [(0, 512), (True, 512), (2, (1 << 20) + 1)])
+def test_a_value_beside_the_limits_is_refused(cpus: int, memory: int) -> None:
+    nowhere = Path("/nowhere")
+    with pytest.raises(InputError, match="this VM cannot be made"):
+        VmConfig(kernel=nowhere, initrd=nowhere, rootfs=nowhere, arch="arm64", cpus=cpus, memory=memory)
+
+
+def test_the_pinned_files_open(small: VmConfig) -> None:
+    hashed: list[int] = []
+    with open_verified(small, hashed.append) as boot:
+        assert os.pread(boot.kernel, 7, 0) == b"vmlinuz"
+        assert os.pread(boot.initrd, 10, 0) == b"initrd.img"
+        assert os.pread(boot.rootfs, 15, 0) == b"rootfs.squashfs"
+    assert sum(hashed) == sum(path.stat().st_size for path in (small.kernel, small.initrd, small.rootfs))
+
+
+def test_without_pins_nothing_opens(small: VmConfig) -> None:
+    with pytest.raises(InputError) as caught, open_verified(replace(small, pins=None)):
+        pass
+    assert str(caught.value) == (
+        "no expected digests: what is not pinned is not booted\n"
+        f"  where:    {small.kernel}\n"
+        "  fix:      boot what a manifest lists, give --pins FILE (from `bitproof assets hashes`), or say --unverified"
+    )
+
+
+@pytest.mark.parametrize("what", ["kernel", "initrd", "rootfs"])
+def test_a_flipped_byte_with_size_and_times_restored_is_refused_before_qemu_is_looked_for(
+    small: VmConfig, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setitem(process.ENVIRONMENT, "PATH", "/nowhere")
+    path: Path = getattr(small, what)
+    pin: PinnedFile = getattr(pins(small), what)
+    flip(path)
+    with pytest.raises(IntegrityError) as caught, open_verified(small) as boot:
+        launch(boot, command=["true"])
+    assert str(caught.value) == (
+        "the boot set is not the pinned one; nothing was started\n"
+        "  expected: the digests of the manifest\n"
+        f"  - {path}: the {what} differs ({pin.size} bytes as pinned: bit rot, or changed since the manifest was made):"
+        f" expected {pin.digest}, found {digest(path)}\n"
+        "  fix:      `bitproof assets manifest` if the change is wanted, else `bitproof assets build`"
+    )
+    flip(path)
+    with pytest.raises(UnavailableError) as missing, open_verified(small) as boot:
+        launch(boot, command=["true"])
+    assert str(missing.value) == (
+        "the program qemu-system-x86_64 is not installed\n  fix:      apt-get install qemu-system-x86"
+    )
+
+
+def test_all_three_mismatches_are_told_at_once_with_their_likely_causes(small: VmConfig) -> None:
+    os.truncate(small.kernel, 100)
+    small.initrd.write_bytes(small.initrd.read_bytes() + b"more")
+    flip(small.rootfs)
+    with pytest.raises(IntegrityError) as caught, open_verified(small):
+        pass
+    since = "since the manifest was made"
+    assert [problem.what for problem in caught.value.problems] == [
+        f"the kernel differs (100 bytes, pinned 35000: truncated, or repacked {since})",
+        f"the initrd differs (30004 bytes, pinned 30000: repacked {since})",
+        f"the rootfs differs (30000000 bytes as pinned: bit rot, or changed {since})",
+    ]
+
+
+def test_pins_without_a_size_say_so_and_an_installed_file_is_mended_by_install(small: VmConfig, tmp_path: Path) -> None:
+    installed = tmp_path / f"rootfs-{pins(small).rootfs.digest.hash16}.squashfs"
+    installed.write_bytes(b"other")
+    rootfs = PinnedFile("rootfs.squashfs", pins(small).rootfs.digest)
+    pinned = BootPins(pins(small).kernel, pins(small).initrd, rootfs, "the pins")
+    with pytest.raises(IntegrityError) as caught, open_verified(replace(small, rootfs=installed, pins=pinned)):
+        pass
+    assert "the rootfs differs (the pins name no size; it was changed or repacked since they were made)" in str(
+        caught.value
+    )
+    assert caught.value.fix == "`bitproof assets install` puts the pinned files back from a good assets directory"
+
+
+def test_a_missing_file_is_not_a_mismatch(small: VmConfig) -> None:
+    small.initrd.unlink()
+    with pytest.raises(UnavailableError) as caught, open_verified(small):
+        pass
+    assert str(caught.value) == (
+        "the initrd cannot be opened\n"
+        f"  where:    {small.initrd}\n"
+        "  found:    No such file or directory\n"
+        "  fix:      check the path"
+    )
+
+
+def test_a_symlink_is_refused(small: VmConfig, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(small.kernel)
+    with pytest.raises(InputError, match="the kernel is a symlink"), open_verified(replace(small, kernel=link)):
+        pass
+
+
+def test_kernel_and_initrd_cannot_change_after_they_were_hashed(small: VmConfig) -> None:
+    with open_verified(small) as boot:
+        flip(small.kernel)
+        assert os.pread(boot.kernel, 7, 0) == b"vmlinuz"
+        for fd in (boot.kernel, boot.initrd):
+            with pytest.raises(OSError, match="Operation not permitted"):
+                os.pwrite(fd, b"x", 0)
+            with pytest.raises(OSError, match="Operation not permitted"):
+                os.ftruncate(fd, 0)
+
+
+def test_open_files_are_in_use_until_the_block_ends(small: VmConfig) -> None:
+    paths = (small.kernel, small.initrd, small.rootfs)
+    with open_verified(small):
+        for path in paths:
+            with open_file(path) as file:
+                assert lock.in_use(file.fd)
+    for path in paths:
+        with open_file(path) as file:
+            assert not lock.in_use(file.fd)
+
+
+def test_the_other_door_opens_what_nobody_pinned(small: VmConfig) -> None:
+    flip(small.rootfs)
+    with open_unverified(replace(small, pins=None)) as boot:
+        assert os.pread(boot.rootfs, 15, 0) == b"rootfs.squashfs"
