@@ -6,6 +6,17 @@ Nothing here prints or exits: ``cli.main`` alone maps an error to words on stder
 
 from collections.abc import Iterable
 
+SHOWN = 80
+
+
+def shown(value: object) -> str:
+    """A value as an error quotes it: Python's repr, cut to 80 characters, a line of a terminal."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer with more digits than Python prints, which TOML can write in hex
+        return "a number too long to print"
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
 
 class Problem:
     """One thing wrong at one place: a JSON path, a TOML key, a file.

@@ -7,6 +7,7 @@ dead writers. What a running VM holds stays. A manifest that cannot be read remo
 import shutil
 import stat
 from collections.abc import Collection, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bitproof.assets.compat import referenced
 from bitproof.assets.store import load_manifest
 from bitproof.errors import BitproofError
 from bitproof.model.asset_manifest import AssetManifest
-from bitproof.model.names import MANIFEST, is_hash_name
+from bitproof.model.names import KNOWN_ARCHES, MANIFEST, is_hash_name, is_signature
 from bitproof.system.files import Directory, is_temporary, open_file, unavailable
 from bitproof.system.lock import Waiting, in_use, locked, silent
 
@@ -56,10 +57,13 @@ def plan_cleanup(store: Directory, manifest: AssetManifest, keep: Collection[str
         store: the open store.
         manifest: what is in force.
         keep: hash names or asset versions that stay although no release in force needs them.
+
+    Raises:
+        InputError: a word of ``keep`` is neither, so that what it was to keep would go.
     """
     needed = referenced(manifest, keep)
     removals = list(_files(store, "", needed))
-    arches = {arch for release in manifest.releases.values() for arch in release.arches}
+    arches = {*KNOWN_ARCHES, *(arch for release in manifest.releases.values() for arch in release.arches)}
     for name, state in store.names():
         if not stat.S_ISDIR(state.st_mode):
             continue
@@ -77,7 +81,7 @@ def _files(directory: Directory, prefix: str, needed: Collection[str]) -> Iterat
             continue
         if is_temporary(name):
             yield Removal(prefix + name, state.st_size, "temporary file of a dead writer")
-        elif is_hash_name(name) and name not in needed:
+        elif is_hash_name(name) and not is_signature(name) and name not in needed:
             yield Removal(prefix + name, state.st_size, "no release in force needs it")
 
 
@@ -108,7 +112,10 @@ def cleanup(
         UnavailableError: no store or no manifest, locked, or a removal is refused.
         InputError: a bad manifest. Nothing is removed then.
     """
-    with Directory(base, what="the store") as store, locked(store, wait=wait, waiting=waiting):
+    with ExitStack() as stack:
+        store = stack.enter_context(Directory(base, what="the store"))
+        if not dry_run:  # a dry run writes nothing, not even a lock
+            stack.enter_context(locked(store, wait=wait, waiting=waiting))
         plan = plan_cleanup(store, manifest or load_manifest(store.path / MANIFEST), keep)
         held = tuple(removal.path for removal in plan if _is_held(store.path / removal.path))
         removals = tuple(removal for removal in plan if removal.path not in held)

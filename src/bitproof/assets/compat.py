@@ -6,16 +6,16 @@ every release says why. There is no fallback.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from bitproof.errors import InputError, Problem
+from bitproof.errors import InputError, Problem, shown
 from bitproof.model.asset_manifest import AssetManifest, AssetRelease, BootAssets
+from bitproof.model.digest import Digest
 from bitproof.model.names import hash_name, is_hash_name
 from bitproof.model.version import Version
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """The release that was chosen, in one sentence why, and every release that was not, with its reason."""
 
     release: AssetRelease
@@ -40,15 +40,15 @@ def choose(manifest: AssetManifest, binary_version: Version, arch: str) -> Choic
         raise InputError(
             "no asset release fits this binary",
             expected=f"a release for binary {binary_version} on {arch}",
-            found=f"{len(rejected)} releases, none of which fits" if rejected else "a manifest without releases",
+            found=f"none that fits, of {len(rejected)}" if rejected else "a manifest without releases",
             problems=rejected,
-            fix="install assets that fit, or run a binary that fits the assets",
+            fix="install a release that fits, or run a binary that fits what is installed",
         )
     for release, assets in candidates:
         if release.version == manifest.current:
             return Choice(release, assets, "it is assets.current, and fits", rejected)
-    reasons = {problem.where: problem.what for problem in rejected}
-    why = reasons.get(str(manifest.current), "names no release")
+    reasons = {Version(problem.where): problem.what for problem in rejected}
+    why = reasons.get(manifest.current, "names no release")
     return Choice(*candidates[0], f"it is the newest that fits; assets.current {manifest.current}: {why}", rejected)
 
 
@@ -89,14 +89,66 @@ def referenced(manifest: AssetManifest, kept: Collection[str] = ()) -> frozenset
     Args:
         manifest: the store's manifest.
         kept: hash names, or asset versions, whose files stay although they are deprecated.
+
+    Raises:
+        InputError: what is ``kept`` is neither a hash name nor a release of the manifest.
     """
     names = {name for name in kept if is_hash_name(name)}
+    versions = {_release_to_keep(manifest, text) for text in kept if text not in names}
     for version, release in manifest.releases.items():
-        if not release.deprecated or str(version) in kept:
+        if not release.deprecated or version in versions:
             names.update(
                 hash_name(asset.name, asset.digest) for assets in release.arches.values() for asset in assets.values()
             )
     return frozenset(names)
+
+
+def _release_to_keep(manifest: AssetManifest, text: str) -> Version:
+    try:
+        version = Version(text)
+    except ValueError:
+        version = None
+    if version is None or version not in manifest.releases:
+        known = ", ".join(str(known) for known in manifest.releases) or "none here"
+        raise InputError(
+            "nothing of this name can be kept", expected=f"a hash name, or an asset version: {known}", found=shown(text)
+        )
+    return version
+
+
+def check_collisions(*manifests: AssetManifest | None) -> None:
+    """Refuse two different digests with the same 16 digits and name (FORMATS section 2).
+
+    Raises:
+        InputError: with the hash name and both digests.
+    """
+    known: dict[str, Digest] = {}
+    for manifest in manifests:
+        for release in manifest.releases.values() if manifest else ():
+            for asset in (asset for assets in release.arches.values() for asset in assets.values()):
+                name = hash_name(asset.name, asset.digest)
+                other = known.setdefault(name, asset.digest)
+                if other != asset.digest:
+                    raise InputError("two digests share one hash name", where=name, expected=other, found=asset.digest)
+
+
+def contradictions(manifest: AssetManifest) -> tuple[Problem, ...]:
+    """What can be read and cannot be right: a ``current`` that names no release, half a boot set."""
+    problems = []
+    for track, current, releases in (
+        ("assets", manifest.current, manifest.releases),
+        ("binaries", manifest.current_binary, manifest.binaries),
+    ):
+        if current not in releases:
+            known = ", ".join(str(version) for version in releases) or "at least one release"
+            problems.append(Problem(f"{track}.current", f"{current} names no release", expected=known))
+    for version, release in manifest.releases.items():
+        problems += [
+            Problem(f"{version} {arch}", "no complete boot set", expected="vmlinuz, initrd.img and a rootfs")
+            for arch in release.arches
+            if release.boot_assets(arch) is None
+        ]
+    return tuple(problems)
 
 
 def newest_in_force(manifest: AssetManifest, arch: str) -> AssetRelease | None:

@@ -1,24 +1,26 @@
-"""From a dev layout into a store, under hash names (seed 000, "Installed layout"; DESIGN, "One way to write a file").
+"""From a dev layout into a store, under hash names (seed 000, "Installed layout").
 
 An asset that is there with the right bytes is left alone; else it is copied, what landed is proved, and it is renamed.
 The manifest is written last, byte for byte as it was, so a reader sees the old release or the new one.
 """
 
 import os
+import stat
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bitproof.assets.compat import check_collisions
 from bitproof.assets.pins import current_pins
-from bitproof.assets.store import find_dev, find_place, load_manifest_if_any
-from bitproof.errors import InputError, IntegrityError
+from bitproof.assets.store import find_dev, find_place, load_manifest, load_manifest_if_any
+from bitproof.errors import IntegrityError
 from bitproof.model.asset_manifest import AssetManifest, PinnedFile
 from bitproof.model.decode import MAX_JSON
 from bitproof.model.digest import Digest
 from bitproof.model.names import MANIFEST, hash_name
 from bitproof.system.files import Directory, OpenFile, Progress, copy_bytes, ignore, open_file, read_file, unavailable
-from bitproof.system.hashing import blake3_digest
+from bitproof.system.hashing import blake3_digest, unmapped_digest
 from bitproof.system.lock import Waiting, locked, silent
 
 MODE = 0o444
@@ -64,6 +66,12 @@ def plan_install(assets: Path, manifest: AssetManifest, arches: Sequence[str]) -
     return tuple(copies.values())
 
 
+def planned_size(assets: Path, arches: Sequence[str]) -> int:
+    """How many bytes an install has to go through. Raises as `install`."""
+    copies = plan_install(assets, load_manifest(assets / MANIFEST), arches)
+    return sum(copy.pin.size or 0 for copy in copies)
+
+
 def install(
     assets: Path,
     base: Path,
@@ -91,24 +99,12 @@ def install(
     data = read_file(assets / MANIFEST, MAX_JSON, "the manifest")
     manifest = AssetManifest.parse(data, str(assets / MANIFEST))
     copies = plan_install(assets, manifest, arches)
-    _check_collisions(manifest, load_manifest_if_any(base / MANIFEST))
+    check_collisions(manifest, load_manifest_if_any(base / MANIFEST))
     with Directory(base, create=True, what="the store") as store, locked(store, wait=wait, waiting=waiting):
         copied = [copy.name for copy in copies if _bring(store, copy, progress)]
         store.write_changed(MANIFEST, data)
         present = tuple(copy.name for copy in copies if copy.name not in copied)
         return Installed(str(manifest.current), store.path, tuple(copied), present)
-
-
-def _check_collisions(*manifests: AssetManifest | None) -> None:
-    """Two different digests with the same 16 digits and name are an error (FORMATS section 2)."""
-    known: dict[str, Digest] = {}
-    for manifest in manifests:
-        for release in manifest.releases.values() if manifest else ():
-            for asset in (asset for assets in release.arches.values() for asset in assets.values()):
-                name = hash_name(asset.name, asset.digest)
-                other = known.setdefault(name, asset.digest)
-                if other != asset.digest:
-                    raise InputError("two digests share one hash name", where=name, expected=other, found=asset.digest)
 
 
 def _bring(store: Directory, copy: Copy, progress: Progress) -> bool:
@@ -120,7 +116,8 @@ def _bring(store: Directory, copy: Copy, progress: Progress) -> bool:
         size = copy.pin.size if copy.pin.size is not None else source.size
         done = copy_bytes(source, target.fd, size, progress)
         if done != size:
-            raise _differs(copy, found=f"{done if done < size else source.size} bytes", expected=f"{size} bytes")
+            found = f"{unmapped_digest(source)}, {os.fstat(source.fd).st_size} bytes"
+            raise _differs(copy, expected=f"{copy.pin.digest}, {size} bytes", found=found)
         digest = _digest_while_syncing(target)
         if digest != copy.pin.digest:
             raise _differs(copy, found=str(digest), expected=str(copy.pin.digest))
@@ -128,9 +125,9 @@ def _bring(store: Directory, copy: Copy, progress: Progress) -> bool:
 
 
 def _is_there(store: Directory, copy: Copy) -> bool:
-    """Whether the store has the file with the right bytes; a damaged one is as good as none."""
+    """Whether the store has the file with the right bytes; a damaged or planted one is as good as none."""
     state = store.stat(copy.name)
-    if state is None:
+    if state is None or not stat.S_ISREG(state.st_mode):
         return False
     with store.open(copy.name, "the installed asset") as file:
         return blake3_digest(file) == copy.pin.digest

@@ -41,7 +41,7 @@ def parse_checksums(data: bytes, where: str) -> tuple[Checksum, ...]:
     """
     sums: dict[str, Checksum] = {}
     problems = []
-    for number, line in enumerate(decode_text(data, where, MAX_CHECKSUMS).splitlines(), 1):
+    for number, line in enumerate(decode_text(data, where, MAX_CHECKSUMS).removesuffix("\n").split("\n"), 1):
         found = _SUM.fullmatch(line)
         if not found or {"", ".", ".."} & set(found["path"].split("/")):
             problems.append(
@@ -140,7 +140,8 @@ def _json(pins: BootPins, version: str, arch: str) -> str:
     import json
 
     files = {
-        file.name: {"hash": file.digest.value, "size": file.size} for file in (pins.kernel, pins.initrd, pins.rootfs)
+        file.name: {"hash": file.digest.value} | ({} if file.size is None else {"size": file.size})
+        for file in (pins.kernel, pins.initrd, pins.rootfs)
     }
     return json.dumps({"asset_version": version, "arch": arch, "assets": files}, indent=2) + "\n"
 

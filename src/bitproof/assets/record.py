@@ -9,17 +9,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bitproof.assets.pins import Checksum, print_checksums
-from bitproof.assets.store import LOGICAL, load_manifest_if_any
+from bitproof.assets.store import LOGICAL, load_manifest_if_any, relative_path
 from bitproof.errors import InputError, Problem
 from bitproof.model.asset_edits import Occasion, recorded
 from bitproof.model.asset_manifest import Asset, AssetManifest
-from bitproof.model.names import CHECKSUMS, FLAT_ARCH, INITRD, KERNEL, MANIFEST, ROOTFS, arch_key
+from bitproof.model.names import CHECKSUMS, FLAT_ARCH, INITRD, KERNEL, KNOWN_ARCHES, MANIFEST, ROOTFS, arch_key
 from bitproof.system.digest_cache import DigestCache
 from bitproof.system.files import Directory, OpenFile, Progress, ignore
 
 BootNames = tuple[str, str, str]
 """The logical names of kernel, initrd and rootfs."""
-KNOWN_ARCHES = ("arm64", "x86_64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def _boot_names(arch: str, files: frozenset[str], problems: list[Problem]) -> Bo
 def layout_size(assets: Directory) -> int:
     """How many bytes a recording has to go through."""
     files = ((arch, name) for arch, names in scan(assets).items() for name in names)
-    return sum((assets.path / _relative(arch, name)).stat().st_size for arch, name in files)
+    return sum((assets.path / relative_path(arch, name)).stat().st_size for arch, name in files)
 
 
 def record(
@@ -110,7 +109,9 @@ def record(
     built = _hashed(assets, layout, known, progress)
     manifest = recorded(before, built, occasion)
     sums = (
-        Checksum(_relative(arch, name), built[arch][name].digest) for arch, names in layout.items() for name in names
+        Checksum(relative_path(arch, name), built[arch][name].digest)
+        for arch, names in layout.items()
+        for name in names
     )
     assets.write_changed(CHECKSUMS, print_checksums(sums))
     return Recording(manifest, changed=assets.write_changed(MANIFEST, manifest.to_bytes()))
@@ -124,13 +125,16 @@ def _hashed(
     assets: Directory, layout: Mapping[str, BootNames], known: Mapping[str, Mapping[str, Asset]], progress: Progress
 ) -> dict[str, dict[str, Asset]]:
     cache = DigestCache.load(assets)
-    built: dict[str, dict[str, Asset]] = {}
-    for arch, names in layout.items():
-        built[arch] = dict(known.get(arch, {}))
-        for name in (name for name in names if name not in built[arch]):
-            with _opened(assets, arch, name) as file:
-                found = cache.digests(_relative(arch, name), file, progress)
-            built[arch][name] = Asset(name, found.blake3, found.size, found.sha256)
+
+    def hashed(arch: str, name: str) -> Asset:
+        with _opened(assets, arch, name) as file:
+            found = cache.digests(relative_path(arch, name), file, progress)
+        return Asset(name, found.blake3, found.size, found.sha256)
+
+    built = {
+        arch: {name: known.get(arch, {}).get(name) or hashed(arch, name) for name in names}
+        for arch, names in layout.items()
+    }
     cache.save(assets)
     return built
 
@@ -140,7 +144,3 @@ def _opened(assets: Directory, arch: str, name: str) -> OpenFile:
         return assets.open(name)
     with assets.child(arch) as directory:
         return directory.open(name)
-
-
-def _relative(arch: str, name: str) -> str:
-    return name if arch == FLAT_ARCH else f"{arch}/{name}"

@@ -4,8 +4,8 @@ In a dev layout the paths are the logical names and the pins are the current rel
 a store `compat` chooses the release, and paths and pins come from that same release. Nothing is read but the manifest.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bitproof.assets.compat import choose
 from bitproof.assets.store import Mode, Place, find_dev, find_installed, find_place, load_manifest, load_manifest_if_any
@@ -16,8 +16,7 @@ from bitproof.model.version import Version
 DEV_VERSION = "dev"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BootSet:
+class BootSet(NamedTuple):
     """Kernel, initrd and rootfs of one arch, and how they were found.
 
     ``pins`` is None only in a dev layout whose manifest is missing or does not know the arch: such a set does not boot
@@ -43,19 +42,20 @@ class BootSet:
         return {**versions, "mode": str(self.mode), **{name: str(path) for name, path in paths.items()}}
 
 
-def resolve(base: Path, binary_version: Version | None, arch: str) -> BootSet:
+def resolve(base: Path, binary_version: Version | None, arch: str, *, dev: bool = False) -> BootSet:
     """Find the boot set for a binary in a dev layout or a store.
 
     Args:
         base: the dev layout's or the store's directory.
         binary_version: None is the manifest's ``binaries.current``.
         arch: the manifest's key.
+        dev: it is a dev layout, whether the arch is there or not; else that is for its files to show.
 
     Raises:
         UnavailableError: no manifest in a store, or files that are missing, all named at once.
         InputError: a bad manifest, or no release that fits.
     """
-    place = find_place(base, arch)
+    place = find_place(base, arch, dev=dev)
     if place.mode is Mode.DEV:
         return _resolve_dev(load_manifest_if_any(place.manifest), binary_version, place)
     return _resolve_installed(load_manifest(place.manifest), binary_version, place)

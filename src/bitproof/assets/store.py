@@ -4,15 +4,15 @@ This module opens directories, reads manifests and finds files. It decides nothi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from bitproof.errors import InputError, UnavailableError
 from bitproof.model.asset_manifest import Asset, AssetManifest, BootAssets
 from bitproof.model.decode import MAX_JSON, parse_json
-from bitproof.model.names import FLAT_ARCH, INITRD, KERNEL, MANIFEST, ROOTFS, hash_name
-from bitproof.system.files import Directory, read_file
+from bitproof.model.names import FLAT_ARCH, INITRD, KERNEL, MANIFEST, ROOTFS, check_name, hash_name
+from bitproof.system.files import Directory, exists, read_file
 
 LOGICAL = (KERNEL, INITRD, *ROOTFS)
 
@@ -24,8 +24,7 @@ class Mode(StrEnum):
     INSTALLED = "installed"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A directory of assets, and how its files are named for one arch."""
 
     base: Path
@@ -43,15 +42,20 @@ class Place:
         return self.base if self.arch == FLAT_ARCH else self.base / self.arch
 
 
-def find_place(base: Path, arch: str) -> Place:
-    """Tell a dev layout from a store: a dev layout has logical names under ``{base}/{arch}``.
+def find_place(base: Path, arch: str, *, dev: bool = False) -> Place:
+    """Tell a dev layout from a store: a dev layout has logical names under ``{base}/{arch}``, or the user says ``dev``.
 
     Raises:
         UnavailableError: ``base`` does not exist or cannot be read.
+        InputError: ``arch`` is not a name, so that it could lead out of ``base``.
     """
+    try:
+        check_name(arch)
+    except ValueError as error:
+        raise InputError(f"not an arch: {error}") from None
     with Directory(base, what="the assets directory") as directory:
         place = Place(directory.path, arch, Mode.DEV)
-    if any((place.dev_directory / name).exists() for name in LOGICAL):
+    if dev or any(exists(place.dev_directory / name) for name in LOGICAL):
         return place
     return Place(place.base, arch, Mode.INSTALLED)
 
@@ -73,7 +77,7 @@ def load_document(path: Path) -> dict[str, object]:
 
 def load_manifest_if_any(path: Path) -> AssetManifest | None:
     """As `load_manifest`; None when there is no such file. One that is there and bad is still an error."""
-    return load_manifest(path) if path.exists() or path.is_symlink() else None
+    return load_manifest(path) if exists(path) or path.is_symlink() else None
 
 
 def find_dev(place: Place) -> tuple[Path, Path, Path]:
@@ -84,7 +88,7 @@ def find_dev(place: Place) -> tuple[Path, Path, Path]:
         InputError: there is more than one rootfs.
     """
     directory = place.dev_directory
-    rootfs = [directory / name for name in ROOTFS if (directory / name).exists()]
+    rootfs = [directory / name for name in ROOTFS if exists(directory / name)]
     if len(rootfs) > 1:
         raise InputError(
             "more than one rootfs", where=directory, expected="one", found=", ".join(path.name for path in rootfs)
@@ -109,11 +113,16 @@ def installed_path(base: Path, arch: str, asset: Asset) -> Path:
     """Where an asset is in a store, or would be."""
     name = hash_name(asset.name, asset.digest)
     flat, below = base / name, base / arch / name
-    return below if not flat.exists() and below.exists() else flat
+    return below if not exists(flat) and exists(below) else flat
 
 
 def _all_there(paths: Sequence[Path], fix: str) -> None:
-    missing = [path for path in paths if not path.exists()]
+    missing = [path for path in paths if not exists(path)]
     if missing:
         what = "an asset is missing" if len(missing) == 1 else f"{len(missing)} assets are missing"
         raise UnavailableError(what, where=", ".join(str(path) for path in missing), fix=fix)
+
+
+def relative_path(arch: str, name: str) -> str:
+    """Where an asset is below a dev layout, with forward slashes, as ``B3SUMS`` writes it."""
+    return name if arch == FLAT_ARCH else f"{arch}/{name}"

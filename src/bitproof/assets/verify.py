@@ -4,16 +4,17 @@ In a dev layout: the three files of the arch against the current release. In a s
 must be there, and every file of another release in force that is there. Nothing is cached; the same file is read once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bitproof.assets.compat import newest_in_force
-from bitproof.assets.store import Mode, Place, find_place, installed_path, load_manifest
+from bitproof.assets.compat import check_collisions, contradictions, newest_in_force
+from bitproof.assets.pins import MAX_CHECKSUMS, parse_checksums
+from bitproof.assets.store import Mode, Place, find_place, installed_path, load_manifest, relative_path
 from bitproof.errors import BitproofError, InputError
 from bitproof.model.asset_manifest import Asset, AssetManifest
-from bitproof.model.names import MANIFEST
+from bitproof.model.names import CHECKSUMS, MANIFEST
 from bitproof.model.report import Finding, Report, Verdict
-from bitproof.system.files import Progress, ignore, open_file
+from bitproof.system.files import Progress, exists, ignore, open_file, read_file
 from bitproof.system.hashing import blake3_digest
 
 FIXES = {
@@ -27,13 +28,14 @@ def planned(base: Path, arches: Sequence[str]) -> dict[Path, tuple[Asset, Mode]]
 
     Raises:
         UnavailableError: no manifest, no directory.
-        InputError: a bad manifest, or one without a release for an arch.
+        InputError: a bad manifest, one without a release for an arch, or two digests with one hash name.
     """
-    with_manifest = load_manifest(base / MANIFEST)
+    manifest = load_manifest(base / MANIFEST)
+    check_collisions(manifest)
     files: dict[Path, tuple[Asset, Mode]] = {}
     for arch in arches:
         place = find_place(base, arch)
-        files |= {path: (asset, place.mode) for path, asset in _files(with_manifest, place)}
+        files |= {path: (asset, place.mode) for path, asset in _files(manifest, place)}
     return files
 
 
@@ -48,7 +50,7 @@ def _files(manifest: AssetManifest, place: Place) -> Iterable[tuple[Path, Asset]
     releases = [release for release in manifest.releases.values() if not release.deprecated and release is not first]
     others = [asset for release in releases for asset in release.arches.get(place.arch, {}).values()]
     may = [(installed_path(place.base, place.arch, asset), asset) for asset in others]
-    return must + [(path, asset) for path, asset in may if path.exists()]
+    return must + [(path, asset) for path, asset in may if exists(path)]
 
 
 def verify(base: Path, arches: Sequence[str], progress: Progress = ignore) -> Report:
@@ -57,14 +59,18 @@ def verify(base: Path, arches: Sequence[str], progress: Progress = ignore) -> Re
     Raises:
         UnavailableError, InputError: see `planned`.
     """
-    files = planned(base, arches)
+    return check_files(planned(base, arches), progress)
+
+
+def check_files(files: Mapping[Path, tuple[Asset, Mode]], progress: Progress = ignore) -> Report:
+    """As `verify`, for files that are `planned`."""
     return Report(tuple(_finding(path, asset, mode, progress) for path, (asset, mode) in files.items()))
 
 
 def _finding(path: Path, asset: Asset, mode: Mode, progress: Progress) -> Finding:
     expected = str(asset.digest)
     fix = FIXES[mode]
-    if not path.exists():
+    if not exists(path):
         progress(asset.size)
         return Finding(name=asset.name, verdict=Verdict.MISSING, path=str(path), expected=expected, fix=fix)
     try:
@@ -91,3 +97,63 @@ def _finding(path: Path, asset: Asset, mode: Mode, progress: Progress) -> Findin
         detail=detail,
         fix=fix,
     )
+
+
+def check(path: Path) -> Report:
+    """What can be told of a manifest without reading an asset: that it can be right, and agrees with what is beside it.
+
+    Raises:
+        InputError: the manifest or ``B3SUMS`` beside it is not usable at all; every problem.
+        UnavailableError: the manifest cannot be opened.
+    """
+    manifest = load_manifest(path)
+    where = str(path)
+    findings = [Finding(name="format", verdict=Verdict.OK, path=where, found="format 2, every field as it should be")]
+    findings += [
+        Finding(name=problem.where, verdict=Verdict.FAILED, path=where, expected=problem.expected, detail=problem.what)
+        for problem in contradictions(manifest)
+    ]
+    findings += _checksum_findings(manifest, path.with_name(CHECKSUMS))
+    findings += _size_findings(manifest, path.parent)
+    return Report(tuple(findings))
+
+
+def _checksum_findings(manifest: AssetManifest, path: Path) -> Iterator[Finding]:
+    """``B3SUMS`` against the current release, both ways."""
+    if not exists(path):
+        return
+    sums = {entry.path: str(entry.digest) for entry in parse_checksums(read_file(path, MAX_CHECKSUMS), str(path))}
+    expected = {relative_path(arch, asset.name): str(asset.digest) for arch, asset in _current_assets(manifest)}
+    for name in sorted(sums.keys() | expected.keys()):
+        ours, theirs = expected.get(name, ""), sums.get(name, "")
+        if theirs == ours:
+            yield Finding(name=f"{CHECKSUMS} {name}", verdict=Verdict.OK, path=str(path), expected=ours, found=theirs)
+        elif theirs:
+            fix = "bitproof assets manifest"
+            yield Finding(
+                name=f"{CHECKSUMS} {name}",
+                verdict=Verdict.DRIFTED,
+                path=str(path),
+                expected=ours,
+                found=theirs,
+                fix=fix,
+            )
+
+
+def _size_findings(manifest: AssetManifest, base: Path) -> Iterator[Finding]:
+    """The sizes of a dev layout's files against the current release."""
+    for arch, asset in _current_assets(manifest):
+        path = base / relative_path(arch, asset.name)
+        if path.is_file():
+            size = path.stat().st_size
+            verdict = Verdict.OK if size == asset.size else Verdict.DRIFTED
+            sizes = {"expected": f"{asset.size} bytes", "found": f"{size} bytes"}
+            fix = "" if size == asset.size else FIXES[Mode.DEV]
+            yield Finding(name=relative_path(arch, asset.name), verdict=verdict, path=str(path), fix=fix, **sizes)
+
+
+def _current_assets(manifest: AssetManifest) -> Iterator[tuple[str, Asset]]:
+    release = manifest.releases.get(manifest.current)
+    for arch, assets in release.arches.items() if release else ():
+        for asset in assets.values():
+            yield arch, asset

@@ -12,7 +12,7 @@ The caller holds the lock of the dev layout.
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -61,10 +61,10 @@ def build_arch(
         UnavailableError: a program is missing, the network or the disk does not serve.
     """
     wanted = config.arch(arch)
-    _check(wanted, config_dir, epoch)
+    _checked(epoch)
+    check_build(config, [arch], config_dir=config_dir, artifacts=artifacts)
     guest = read_artifacts(artifacts)
     with workspace() as work:
-        check_packer(wanted, work)
         stop = threading.Event()
         job = Job(config=wanted, epoch=epoch, work=work, stage=stage, stopped=stop.is_set)
         files, rootfs = _together(
@@ -115,9 +115,27 @@ def repack_arch(config: GuestConfig, arch: str, *, artifacts: Path, assets: Dire
     return True
 
 
-def _check(config: ArchConfig, config_dir: Path, epoch: int) -> None:
-    """All that can be known before the work begins; `read_artifacts` and `check_packer` know the rest."""
-    _checked(epoch)
+def check_build(config: GuestConfig, arches: Sequence[str], *, config_dir: Path, artifacts: Path) -> None:
+    """Check all that can be known before a build begins; a caller who does so first leaves nothing of a refused one.
+
+    Args:
+        config: the whole guest config.
+        arches: arch keys.
+        config_dir: what ``kernel.file`` is relative to.
+        artifacts: the guest's own files.
+
+    Raises:
+        InputError: an arch, the artifacts or the given kernel are not usable.
+        UnavailableError: a program is missing, or lacks the codec.
+    """
+    read_artifacts(artifacts)
+    for arch in arches:
+        _check(config.arch(arch), config_dir)
+        with workspace() as work:
+            check_packer(config.arch(arch), work)
+
+
+def _check(config: ArchConfig, config_dir: Path) -> None:
     debian_arch(config.arch)
     find_program("mmdebstrap", "mmdebstrap")
     if config.kernel.package:

@@ -3,7 +3,7 @@
 Every earlier release, every other arch and every unknown field is kept (seed 000, "Two producers"; FORMATS section 1).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
@@ -40,7 +40,7 @@ def recorded(
     binary = occasion.binary_version
     document = deepcopy(manifest.document) if manifest else _new_document(binary)
     known = manifest.releases if manifest else {}
-    before = known.get(manifest.current) if manifest else None
+    before = known.get(manifest.current, [None, *known.values()][-1]) if manifest else None
     arches = {**(before.arches if before else {}), **built}
     version = _version_of(known, arches, before)
     if version is None:
@@ -51,7 +51,7 @@ def recorded(
             min_binary=occasion.min_binary or min(binary, binary.release_line),
             date=occasion.day.isoformat(),
         )
-        _insert(document["assets"]["releases"], version, _release_entry(release))
+        _add(document["assets"], version, _release_entry(release))
     document["assets"]["current"] = str(version)
     if manifest is None or binary not in manifest.binaries:
         _add_binary(document["binaries"], BinaryRelease(binary, min_assets=version, date=occasion.day.isoformat()))
@@ -98,18 +98,25 @@ def _asset_entry(asset: Asset) -> dict[str, Any]:
 def _add_binary(track: dict[str, Any], release: BinaryRelease) -> None:
     """List a new binary; ``current`` only moves forward."""
     entry = {"date": release.date, "deprecated": release.deprecated, "min_assets": str(release.min_assets)}
-    _insert(track["releases"], release.version, entry)
+    _add(track, release.version, entry)
     if Version(track["current"]) < release.version:
         track["current"] = str(release.version)
 
 
-def _insert(releases: dict[str, Any], version: Version, entry: dict[str, Any]) -> None:
-    """Insert before the first release that is newer, so that what stands there keeps its order."""
-    items = list(releases.items())
-    position = next((index for index, (text, _) in enumerate(items) if Version(text) > version), len(items))
-    items.insert(position, (str(version), entry))
-    releases.clear()
-    releases.update(items)
+def _add(track: dict[str, Any], version: Version, entry: dict[str, Any]) -> None:
+    before = track["releases"]
+    track["releases"] = _woven({**before, str(version): entry}, before)
+
+
+def _woven(releases: dict[str, Any], before: Collection[str]) -> dict[str, Any]:
+    """The releases with each new one before the first that is newer; those of ``before`` keep their order."""
+    new = sorted((text for text in releases if text not in before), key=Version, reverse=True)
+    order: list[str] = []
+    for text in before:
+        while new and Version(new[-1]) < Version(text):
+            order.append(new.pop())
+        order.append(text)
+    return {text: releases[text] for text in [*order, *reversed(new)]}
 
 
 def deprecated(manifest: AssetManifest, version: Version, day: date) -> AssetManifest:
@@ -142,11 +149,10 @@ def merge(first: AssetManifest, second: AssetManifest) -> AssetManifest:
         fix = "one version must name the same bytes everywhere: build one of the two again under a new version"
         raise InputError("the manifests cannot be merged", problems=conflicts, fix=fix)
     document = _united(first.document, second.document)
+    for track in ("assets", "binaries"):
+        document[track]["releases"] = _woven(document[track]["releases"], first.document[track]["releases"])
     document["assets"]["current"] = str(max(first.current, second.current))
     document["binaries"]["current"] = str(max(first.current_binary, second.current_binary))
-    for track in ("assets", "binaries"):
-        releases = document[track]["releases"]
-        document[track]["releases"] = {text: releases[text] for text in sorted(releases, key=Version)}
     return AssetManifest.read(document)
 
 

@@ -6,13 +6,12 @@ An `AssetManifest` keeps the document it was read from, so that unknown fields a
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
-from bitproof.errors import InputError, Problem
+from bitproof.errors import InputError, Problem, shown
 from bitproof.model.decode import Table, child, kind, parse_json
 from bitproof.model.digest import Digest
-from bitproof.model.names import INITRD, KERNEL, MANIFEST, ROOTFS, check_name, shown
+from bitproof.model.names import INITRD, KERNEL, MANIFEST, ROOTFS, check_name
 from bitproof.model.version import Version
 
 R = TypeVar("R")
@@ -23,8 +22,7 @@ NO_DIGEST = Digest("blake3", "0" * 64)
 NO_VERSION = Version("0")
 
 
-@dataclass(frozen=True, slots=True)
-class PinnedFile:
+class PinnedFile(NamedTuple):
     """One file as something trusted says it must be; ``size`` in bytes, None when only the digest is known."""
 
     name: str
@@ -32,8 +30,7 @@ class PinnedFile:
     size: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BootPins:
+class BootPins(NamedTuple):
     """What a boot set must be, and where that is written (a manifest, a file of compile-time pins)."""
 
     kernel: PinnedFile
@@ -42,8 +39,7 @@ class BootPins:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(NamedTuple):
     """One entry of an arch: size in bytes; ``sha256`` is None where the producer did not write it."""
 
     name: str
@@ -56,8 +52,7 @@ BootAssets = tuple[Asset, Asset, Asset]
 """Kernel, initrd and rootfs."""
 
 
-@dataclass(frozen=True, slots=True)
-class AssetRelease:
+class AssetRelease(NamedTuple):
     """One asset version: arch to asset name to asset."""
 
     version: Version
@@ -83,8 +78,7 @@ class AssetRelease:
         return BootPins(kernel, initrd, rootfs, source)
 
 
-@dataclass(frozen=True, slots=True)
-class BinaryRelease:
+class BinaryRelease(NamedTuple):
     """One binary version."""
 
     version: Version
@@ -93,8 +87,7 @@ class BinaryRelease:
     date: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AssetManifest:
+class AssetManifest(NamedTuple):
     """A whole manifest. ``releases`` and ``binaries`` are in version order, oldest first.
 
     ``document`` is the JSON it was read from, normalised; nobody outside this room looks into it.
@@ -104,7 +97,7 @@ class AssetManifest:
     releases: Mapping[Version, AssetRelease]
     current_binary: Version
     binaries: Mapping[Version, BinaryRelease]
-    document: dict[str, Any] = field(repr=False)
+    document: dict[str, Any]
 
     @classmethod
     def parse(cls, data: bytes, where: str = MANIFEST) -> Self:
@@ -152,7 +145,7 @@ def _check_format(document: Mapping[str, object], where: str) -> None:
     found = document.get("format")
     if type(found) is not int or found != FORMAT:
         problem = "the manifest says no format" if "format" not in document else "the manifest has an unknown format"
-        raise InputError(problem, where=where, expected=reads, found="" if found is None else shown(found))
+        raise InputError(problem, where=where, expected=reads, found="" if "format" not in document else shown(found))
 
 
 def _versions(table: Table, read: Callable[[Version, Table], R]) -> dict[Version, R]:
@@ -189,7 +182,7 @@ def _arch(table: Table) -> dict[str, Asset]:
     for name in table.values:
         other = folded.setdefault(name.casefold(), name)
         if other != name:
-            table.problem(name, "the name collides with another one when case is ignored", found=other)
+            table.problem(name, "the name collides with another one when case is ignored", found=shown(other))
         if name == MANIFEST:
             table.problem(name, "not a name for an asset")
     return {name: _asset(name, entry) for name, entry in table.tables() if _named(table, name)}

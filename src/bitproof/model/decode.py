@@ -1,16 +1,16 @@
 """Strict reading of JSON and TOML, and typed getters that note *every* problem with its path.
 
-What it refuses follows FORMATS section 1 and DESIGN, "Reading": sizes are capped before parsing, text is strict
+What it refuses follows FORMATS section 1: sizes are capped before parsing, text is strict
 UTF-8, duplicate keys, NaN and deep nesting are problems. What it leaves out: what the values mean, which is each
 document's own.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar, cast
 
-from bitproof.errors import InputError, Problem
-from bitproof.model.names import shown
+from bitproof.errors import InputError, Problem, shown
 
 T = TypeVar("T")
 
@@ -18,13 +18,13 @@ MAX_JSON = 16 << 20
 MAX_TOML = 1 << 20
 MAX_DEPTH = 32
 MAX_KEY_PARTS = 16
+MAX_DOTS = 256
+"""Dots in one line of TOML: what bounds tomllib's quadratic time whichever way a long key is quoted."""
 
 _BOM = b"\xef\xbb\xbf"
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _KEY_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
-_LONG_KEY = re.compile(
-    rf"(?<![A-Za-z0-9_-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{{MAX_KEY_PARTS},}}+[ \t]*+[=\]]", re.ASCII
-)
+_LONG_KEY = rf"(?<![A-Za-z0-9_.-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{{MAX_KEY_PARTS},}}+[ \t]*+[=\]]"
 
 
 def child(path: str, key: str | int) -> str:
@@ -56,9 +56,7 @@ def decode_text(data: bytes, where: str, limit: int) -> str:
         InputError: naming ``where``.
     """
     if len(data) > limit:
-        raise InputError(
-            "the file is too large", where=where, expected=f"at most {limit} bytes", found=f"{len(data)} bytes"
-        )
+        raise InputError("the file is too large", where=where, expected=f"at most {limit} bytes")
     if data.startswith(_BOM):
         raise InputError("the file begins with a byte order mark", where=where, expected="UTF-8 without a BOM")
     try:
@@ -86,9 +84,9 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value = dict(pairs)
     if len(value) == len(pairs):
         return value
-    keys = [key for key, _ in pairs]
+    counted = Counter(key for key, _ in pairs)
     marked = _Duplicates(value)
-    marked.repeated = tuple(key for key in value if keys.count(key) > 1)
+    marked.repeated = tuple(key for key, count in counted.items() if count > 1)
     return marked
 
 
@@ -111,7 +109,7 @@ def parse_json(data: bytes, where: str) -> dict[str, object]:
     if not isinstance(value, dict):
         problems.append(Problem("", "the document is not an object", found=kind(value)))
     if "\\ud" in text.lower():
-        problems += _surrogates(value)
+        problems += _surrogates(value, "", 1)
     if problems:
         raise InputError("the file is not acceptable JSON", where=where, problems=problems)
     return cast("dict[str, object]", value)
@@ -135,15 +133,18 @@ def _faults(value: object, path: str, depth: int) -> Iterator[Problem]:
         yield Problem(path, "the number is too large")
 
 
-def _surrogates(value: object) -> list[Problem]:
+def _surrogates(value: object, path: str, depth: int) -> Iterator[Problem]:
     """Half a character, written as an escape: JSON's grammar lets it through, UTF-8 cannot hold it."""
-    import json
-
-    try:
-        json.dumps(value, ensure_ascii=False, default=str).encode()
-    except UnicodeEncodeError as error:
-        return [Problem("", "half a surrogate pair", found=f"\\u{ord(error.object[error.start]):04x}")]
-    return []
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            yield Problem(path, "half a surrogate pair", found=f"\\u{ord(value[error.start]):04x}")
+    elif isinstance(value, (dict, list)) and depth <= MAX_DEPTH:
+        keyed: Iterable[tuple[str | int, object]] = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in keyed:
+            yield from _surrogates(key, child(path, key), depth)
+            yield from _surrogates(inner, child(path, key), depth + 1)
 
 
 def parse_toml(data: bytes, where: str) -> dict[str, object]:
@@ -155,8 +156,10 @@ def parse_toml(data: bytes, where: str) -> dict[str, object]:
     import tomllib
 
     text = decode_text(data, where, MAX_TOML)
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.count(".") >= MAX_KEY_PARTS and _LONG_KEY.search(line):
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > MAX_DOTS:
+            raise InputError("a line has too many dots", where=f"{where}:{number}", expected=f"at most {MAX_DOTS}")
+        if line.count(".") >= MAX_KEY_PARTS and re.search(_LONG_KEY, line, re.ASCII):
             raise InputError(
                 "a key has too many parts", where=f"{where}:{number}", expected=f"at most {MAX_KEY_PARTS} parts"
             )
@@ -209,7 +212,7 @@ class Table:
         stand_in = low if default is None else default
         value = self.get(key, int, stand_in, required=default is None)
         if not low <= value <= high:
-            self.problem(key, "out of range", expected=f"{low} to {high}", found=str(value))
+            self.problem(key, "out of range", expected=f"{low} to {high}", found=shown(value))
             return stand_in
         return value
 

@@ -6,6 +6,8 @@ BLAKE3 names assets (seed 000), SHA-256 names caps (seed 002) and stands beside 
 from dataclasses import dataclass
 from typing import Literal, Self
 
+from bitproof.errors import shown
+
 Algorithm = Literal["blake3", "sha256"]
 
 HEX = frozenset("0123456789abcdef")
@@ -29,7 +31,7 @@ class Digest:
         if self.algorithm not in {"blake3", "sha256"}:
             raise ValueError(f"unsupported algorithm {self.algorithm!r}")
         if len(self.value) != HEX_DIGITS or not HEX.issuperset(self.value):
-            raise ValueError(f"not {HEX_DIGITS} hex digits: {self.value!r}")
+            raise ValueError(f"not {HEX_DIGITS} hex digits: {shown(self.value)}")
 
     @classmethod
     def parse(cls, text: str, algorithm: Algorithm = "blake3") -> Self:
@@ -40,9 +42,9 @@ class Digest:
         """
         tag, colon, value = text.rpartition(":")
         if colon and tag.lower() != algorithm:
-            raise ValueError(f"unsupported algorithm {tag!r}, this digest must be {algorithm}")
+            raise ValueError(f"unsupported algorithm {shown(tag)}, this digest must be {algorithm}")
         if not value.isascii():
-            raise ValueError(f"not {HEX_DIGITS} hex digits: {text!r}")
+            raise ValueError(f"not {HEX_DIGITS} hex digits: {shown(text)}")
         return cls(algorithm, value.lower())
 
     @property

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bitproof.errors import InputError, Problem
+from bitproof.errors import InputError, Problem, shown
 from bitproof.model.decode import Table, parse_toml
-from bitproof.model.names import ROOTFS_FORMATS, arch_key, shown
+from bitproof.model.names import ROOTFS_FORMATS, arch_key, check_name
 from bitproof.model.version import Version
 
 BUILD = "build.toml"
@@ -109,7 +109,8 @@ def read_guest_config(files: Mapping[str, bytes], where: str = "guest/config") -
         InputError: with every problem of every file, each with file and key.
     """
     problems: list[Problem] = []
-    tables = {path: _parse(path, data, problems) for path, data in sorted(files.items())}
+    parsed = {path: _parse(path, data, problems) for path, data in sorted(files.items())}
+    tables = {path: table for path, table in parsed.items() if table is not None}
     if BUILD not in files:
         problems.append(Problem(BUILD, "missing"))
 
@@ -137,19 +138,19 @@ def read_guest_config(files: Mapping[str, bytes], where: str = "guest/config") -
     return config
 
 
-def _parse(path: str, data: bytes, problems: list[Problem]) -> Table:
-    """One file as a table with a problem list of its own."""
+def _parse(path: str, data: bytes, problems: list[Problem]) -> Table | None:
+    """One file as a table with a problem list of its own; None when it cannot be read."""
     known = (BUILD, RESOURCES, ENVIRONMENT, IMAGE)
     try:
         if path not in known and not path.startswith(PACKAGES):
             problems.append(
                 Problem(path, "not a known config file", expected=f"{', '.join(known)} or {PACKAGES}*.toml")
             )
-            return Table({}, "", [])
+            return None
         return Table(parse_toml(data, path), "", [])
     except InputError as error:
         problems.append(Problem(error.where, error.what, expected=error.expected, found=error.found))
-        return Table({}, "", [])
+        return None
 
 
 def _codec(
@@ -165,8 +166,12 @@ def _codec(
 def _arches(build: Table, compression: str, level: int) -> tuple[ArchConfig, ...]:
     arches = []
     for name, table in build.table("arch").tables():
+        try:
+            check_name(name)
+        except ValueError as error:
+            build.problem("arch", str(error))
         if arch_key(name) != name:
-            build.table("arch").problem(name, "not an arch key", expected=arch_key(name), found=name)
+            build.problem("arch", "not an arch key", expected=arch_key(name), found=shown(name))
         arches.append(_arch(name, table, compression, level))
     if not arches and isinstance(build.values.get("arch"), dict):
         build.problem("arch", "no architecture", expected="a table such as [arch.x86_64]")
@@ -177,7 +182,7 @@ def _arch(name: str, table: Table, compression: str, level: int) -> ArchConfig:
     rootfs = table.table("rootfs")
     form = rootfs.choice("format", ROOTFS_FORMATS)
     codecs = ROOTFS_COMPRESSIONS.get(form, COMPRESSIONS)
-    inherited = compression if compression in codecs else codecs[0]
+    inherited = compression if form != "erofs" and compression in codecs else codecs[0]
     rootfs_compression, rootfs_level = _codec(
         rootfs, codecs, inherited, level if inherited == compression else LEVELS[inherited]
     )
@@ -222,13 +227,13 @@ def _resources(table: Table) -> Resources:
 
 
 def _environment(table: Table) -> tuple[tuple[str, str], ...]:
-    for name in table.values:
-        value = table.text(name)
+    read = {name: table.text(name) for name in table.values}
+    for name, value in read.items():
         if not _VARIABLE.fullmatch(name):
             table.problem(name, "not the name of a variable", expected="[A-Za-z_][A-Za-z0-9_]*")
         if not value.isprintable():
             table.problem(name, "a control character in the value", found=shown(value))
-    return tuple(sorted((name, str(value)) for name, value in table.values.items()))
+    return tuple(sorted(read.items()))
 
 
 def _image(table: Table) -> Version | None:

@@ -2,14 +2,13 @@
 
 import re
 
-from bitproof.model.digest import HASH16, Digest
+from bitproof.errors import shown
+from bitproof.model.digest import Digest
 
 MAX_NAME = 128
 NAME_RULE = "1 to 128 characters [A-Za-z0-9][A-Za-z0-9._+-]*"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)
-HASH_NAME = re.compile(
-    r"(?P<stem>[A-Za-z0-9][A-Za-z0-9_+-]*)-(?P<hash16>[0-9a-f]{16})(?P<rest>(?:\.[A-Za-z0-9._+-]*)?)", re.ASCII
-)
+_HASH_NAME = r"(?P<stem>[A-Za-z0-9][A-Za-z0-9_+-]*)-(?P<hash16>[0-9a-f]{16})(?P<rest>(?:\.[A-Za-z0-9._+-]*)?)"
 
 KERNEL = "vmlinuz"
 INITRD = "initrd.img"
@@ -19,7 +18,9 @@ MANIFEST = "manifest.json"
 CHECKSUMS = "B3SUMS"
 FLAT_ARCH = "unknown"
 """The arch of files that lie flat in a dev layout, under no arch directory."""
+SIGNATURES = (".asc", ".cert", ".minisig", ".pem", ".pub", ".sig", ".sign", ".sigstore", ".sigstore.json")
 
+KNOWN_ARCHES = ("arm64", "x86_64")
 _ARCHES = {"aarch64": "arm64", "arm64": "arm64", "amd64": "x86_64", "x86_64": "x86_64", "x86-64": "x86_64"}
 
 
@@ -34,10 +35,13 @@ def check_name(text: str) -> str:
     return text
 
 
-def shown(value: object) -> str:
-    """A value as an error quotes it: Python's repr, cut after 80 characters."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"  # noqa: PLR2004 - a line of a terminal
+def is_signature(name: str) -> bool:
+    """Whether ``name`` is that of a signature or a key, which no cleanup touches though it has a hash name.
+
+    >>> is_signature("vmlinuz-2c0bd752db929642.minisig"), is_signature("initrd-e5e910e9ab38b873.img")
+    (True, False)
+    """
+    return name.endswith(SIGNATURES)
 
 
 def arch_key(machine: str) -> str:
@@ -65,5 +69,4 @@ def is_hash_name(name: str) -> bool:
     >>> is_hash_name("vmlinuz-2c0bd752db929642"), is_hash_name("my-key.pub"), is_hash_name("x-2c0bd752db929642.tar.gz")
     (True, False, True)
     """
-    found = HASH_NAME.fullmatch(name)
-    return found is not None and len(found["hash16"]) == HASH16
+    return re.fullmatch(_HASH_NAME, name, re.ASCII) is not None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import date
 from functools import total_ordering
 
+from bitproof.errors import InputError
 from bitproof.model.names import check_name
 
 Part = tuple[int, int, str]
@@ -70,17 +71,21 @@ class Version:
 
     @property
     def release_line(self) -> "Version":
-        """``MAJOR.MINOR.0``: the base of the binary's release line.
+        """``MAJOR.MINOR.0``: the base of the binary's release line; a version of two parts or less is its own.
 
         >>> Version("1.0.1776269479").release_line
         Version('1.0.0')
         """
-        major, minor, *_ = [*self.text.split("."), "0"]
-        return Version(f"{major}.{minor}.0")
+        major, _, rest = self.text.partition(".")
+        minor, _, rest = rest.partition(".")
+        return Version(f"{major}.{minor}.0") if rest else self
 
 
 def mint(day: date, taken: Iterable[Version]) -> Version:
     """The next asset version of a day (UTC): its highest patch over all releases, plus one.
+
+    Raises:
+        InputError: the highest patch has so many digits that no name is left.
 
     >>> mint(date(2026, 4, 15), [Version("2026.0415.9"), Version("2026.0415.10"), Version("2026.0414.70")])
     Version('2026.0415.11')
@@ -88,4 +93,7 @@ def mint(day: date, taken: Iterable[Version]) -> Version:
     start = f"{day.year:04}.{day.month:02}{day.day:02}"
     first = Version(start).key
     patches = [version.key[2][1] for version in taken if version.key[:2] == first and len(version.key) > len(first)]
-    return Version(f"{start}.{max(patches, default=0) + 1}")
+    try:
+        return Version(f"{start}.{max(patches, default=0) + 1}")
+    except ValueError as error:
+        raise InputError(f"no asset version is left for {day.isoformat()}", found=str(error)) from None

@@ -9,7 +9,7 @@ import os
 import time
 from typing import Self
 
-from bitproof.errors import BitproofError
+from bitproof.errors import BitproofError, UnavailableError
 from bitproof.model.decode import parse_json
 from bitproof.model.digest import Digest
 from bitproof.system.files import Directory, OpenFile, Progress, ignore
@@ -37,7 +37,11 @@ class DigestCache:
             return cls({})
 
     def digests(self, path: str, file: OpenFile, progress: Progress = ignore) -> Digests:
-        """Both digests of an open file: remembered, or computed and remembered."""
+        """Both digests of an open file: remembered, or computed and remembered.
+
+        Raises:
+            UnavailableError: it cannot be read, or changes meanwhile, so that size and digests do not go together.
+        """
         state = [*_identity(file.stat)]
         entry = self.entries.get(path)
         if isinstance(entry, list) and entry[:-2] == state and (known := _read(entry, file.size)):
@@ -46,9 +50,10 @@ class DigestCache:
             return known
         began = time.time_ns()
         found = both_digests(file, progress)
-        if max(file.stat.st_mtime_ns, file.stat.st_ctime_ns) + QUIET_NS < began and _identity(
-            os.fstat(file.fd)
-        ) == tuple(state):
+        if [*_identity(os.fstat(file.fd))] != state:
+            fix = "wait until nothing writes to it, then try again"
+            raise UnavailableError("the file changed while it was read", where=file.path, fix=fix)
+        if max(file.stat.st_mtime_ns, file.stat.st_ctime_ns) + QUIET_NS < began:
             self.used[path] = [*state, found.blake3.value, found.sha256.value]
         return found
 

@@ -1,6 +1,6 @@
 """The one way to open, write, copy and remove files.
 
-Writing, as DESIGN's "One way to write a file":
+Writing goes one way:
 
 1. a random ``O_EXCL`` temporary in the target's directory
 2. the bytes go in; a copy stops at the expected size + 1
@@ -65,12 +65,19 @@ class OpenFile:
         return self.stat.st_size
 
     def read(self, limit: int) -> bytes:
-        """The whole file, but no more than ``limit`` + 1 bytes, so that a caller sees when it is too large."""
+        """The whole file, but no more than ``limit`` + 1 bytes, so that a caller sees when it is too large.
+
+        Raises:
+            UnavailableError: it cannot be read.
+        """
         chunks = []
         left = limit + 1
-        while left and (chunk := os.pread(self.fd, min(left, COPY_CHUNK), limit + 1 - left)):
-            chunks.append(chunk)
-            left -= len(chunk)
+        try:
+            while left and (chunk := os.pread(self.fd, min(left, COPY_CHUNK), limit + 1 - left)):
+                chunks.append(chunk)
+                left -= len(chunk)
+        except OSError as error:
+            raise unavailable(error, "the file cannot be read", self.path) from None
         return b"".join(chunks)
 
     def close(self) -> None:
@@ -118,6 +125,27 @@ def read_file(path: Path, limit: int, what: str = "the file") -> bytes:
         return file.read(limit)
 
 
+def exists(path: Path) -> bool:
+    """Whether there is something at ``path``, symlinks followed.
+
+    Raises:
+        UnavailableError: that cannot be told, as in a directory that may not be searched.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise unavailable(error, "the file cannot be examined", path) from None
+
+
+def _make(path: Path) -> None:
+    """Make a directory and its parents, so that they are there after a power cut."""
+    made = [directory for directory in (path, *path.parents) if not directory.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for directory in made:
+        with Directory(directory.parent) as parent:
+            parent.sync()
+
+
 class Directory:
     """An open directory. Every name is one part, taken below the descriptor, symlinks not followed.
 
@@ -127,7 +155,7 @@ class Directory:
     def __init__(self, path: Path, *, create: bool = False, what: str = "the directory") -> None:
         try:
             if create:
-                path.mkdir(parents=True, exist_ok=True)
+                _make(path)
             self.path = path.resolve(strict=True)
             self.fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
@@ -159,12 +187,19 @@ class Directory:
         return made
 
     def names(self) -> list[tuple[str, os.stat_result]]:
-        """Every entry with its state (symlinks not followed), sorted by name."""
+        """Every entry with its state (symlinks not followed), sorted by name.
+
+        Raises:
+            UnavailableError: it cannot be listed.
+        """
         entries = []
-        with os.scandir(self.fd) as scan:
-            for entry in scan:
-                with suppress(FileNotFoundError):
-                    entries.append((entry.name, entry.stat(follow_symlinks=False)))
+        try:
+            with os.scandir(self.fd) as scan:
+                for entry in scan:
+                    with suppress(FileNotFoundError):
+                        entries.append((entry.name, entry.stat(follow_symlinks=False)))
+        except OSError as error:
+            raise unavailable(error, "the directory cannot be listed", self.path) from None
         return sorted(entries, key=lambda entry: entry[0])
 
     def stat(self, name: str) -> os.stat_result | None:

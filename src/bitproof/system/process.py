@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bitproof.errors import UnavailableError
@@ -69,20 +70,21 @@ def run(
     """
     name = Path(argv[0]).name
     try:
-        child = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE if isinstance(stdin, bytes) else subprocess.DEVNULL if stdin is None else stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**ENVIRONMENT, **environment},
-            cwd=cwd,
-            pass_fds=tuple(pass_fds),
-            start_new_session=True,
-        )
+        with _readable(stdin) as source:
+            child = subprocess.Popen(
+                argv,
+                stdin=source,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**ENVIRONMENT, **environment},
+                cwd=cwd,
+                pass_fds=tuple(pass_fds),
+                start_new_session=True,
+            )
     except OSError as error:
         raise UnavailableError(f"{name} could not be started", where=argv[0], found=error.strerror or error) from None
     try:
-        out, err = _output(child, stdin if isinstance(stdin, bytes) else None, timeout, stopped)
+        out, err = _output(child, timeout, stopped)
     except subprocess.TimeoutExpired:
         raise UnavailableError(
             f"{name} did not end in time", expected=f"at most {timeout:g} s", found=" ".join(argv)
@@ -96,20 +98,31 @@ def run(
     return out
 
 
+@contextmanager
+def _readable(stdin: bytes | int | None) -> Iterator[int]:
+    """What a program reads: bytes from a file in memory, since `communicate` cannot take up a pipe after a timeout."""
+    if not isinstance(stdin, bytes):
+        yield subprocess.DEVNULL if stdin is None else stdin
+        return
+    with open(os.memfd_create("input"), "w+b") as file:
+        file.write(stdin)
+        file.seek(0)
+        yield file.fileno()
+
+
 def _output(
-    child: "subprocess.Popen[bytes]", stdin: bytes | None, timeout: float, stopped: Callable[[], bool] | None
+    child: "subprocess.Popen[bytes]", timeout: float, stopped: Callable[[], bool] | None
 ) -> tuple[bytes, bytes]:
     """What the child wrote; `subprocess.TimeoutExpired` when it takes too long or is to stop."""
     if stopped is None:
-        return child.communicate(stdin, timeout)
+        return child.communicate(timeout=timeout)
     deadline = time.monotonic() + timeout
     while True:
         try:
-            return child.communicate(stdin, min(STOP_CHECK, max(0, deadline - time.monotonic())))
+            return child.communicate(timeout=min(STOP_CHECK, max(0, deadline - time.monotonic())))
         except subprocess.TimeoutExpired:
             if stopped() or time.monotonic() >= deadline:
                 raise
-            stdin = None
 
 
 def tethered(argv: Sequence[str]) -> list[str]:

@@ -1,0 +1,1 @@
+"""Words in, words out: parse, call, render. ``main`` alone maps errors to exit codes."""

@@ -1,0 +1,95 @@
+"""The tree of commands. A command's module is imported when it is called, not before: start-up is a promise."""
+
+from importlib import import_module
+
+import click
+
+from bitproof.cli.session import common, current_session
+
+COMMANDS = {
+    "assets": "bitproof.cli.commands:assets",
+    "doctor": "bitproof.cli.doctor:doctor",
+    "vm": "bitproof.cli.commands:vm",
+}
+ASSETS = {
+    "build": "bitproof.cli.produce:build",
+    "repack": "bitproof.cli.produce:repack",
+    "manifest": "bitproof.cli.produce:manifest",
+    "deprecate": "bitproof.cli.produce:deprecate",
+    "check": "bitproof.cli.inspect:check",
+    "list": "bitproof.cli.inspect:list_releases",
+    "hashes": "bitproof.cli.inspect:hashes",
+    "install": "bitproof.cli.store:install",
+    "resolve": "bitproof.cli.store:resolve",
+    "verify": "bitproof.cli.store:verify",
+    "cleanup": "bitproof.cli.store:cleanup",
+}
+VM = {
+    "boot": "bitproof.cli.vm:boot",
+    "shell": "bitproof.cli.vm:shell",
+    "doctor": "bitproof.cli.vm:doctor",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows where its commands are and imports them when they are asked for."""
+
+    def __init__(self, *args: object, homes: dict[str, str], **settings: object) -> None:
+        super().__init__(*args, **settings)  # type: ignore[arg-type]  # click's own, passed through
+        self.homes = homes
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """In the order of the table."""
+        return list(self.homes)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import the module of one command."""
+        home = self.homes.get(cmd_name)
+        if home is None:
+            return None
+        module, _, name = home.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, and say the nearest command for one that there is not."""
+        if args[0] not in self.homes and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from bitproof.model.decode import nearest
+
+            ctx.fail(f"no such command {args[0]!r}: expected {nearest(args[0], self.homes)}")
+        return super().resolve_command(ctx, args)
+
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from importlib.metadata import version
+
+        number = version("bitproof")
+        current_session(context).result(f"bitproof {number}", {"ok": True, "version": number})
+        context.exit()
+
+
+@click.group(cls=LazyGroup, homes=COMMANDS, context_settings=SETTINGS)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+)
+@common
+def bitproof() -> None:
+    """Prove that what you build, ship, install and boot is, bit for bit, what you pinned."""
+
+
+@click.group(cls=LazyGroup, homes=ASSETS)
+@common
+def assets() -> None:
+    """Kernel, initrd and rootfs, from config to resolved paths."""
+
+
+@click.group(cls=LazyGroup, homes=VM)
+@common
+def vm() -> None:
+    """Boot what was verified."""

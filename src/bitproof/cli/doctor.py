@@ -1,0 +1,84 @@
+"""``bitproof doctor``: what this machine lacks, how to get it, and where every setting comes from."""
+
+import os
+
+import click
+
+from bitproof.cli.project import settings
+from bitproof.cli.render import print_report
+from bitproof.cli.session import Session, pass_session
+from bitproof.cli.settings import Settings, host_arch
+from bitproof.errors import UnavailableError
+from bitproof.model.report import Finding, Report, Verdict
+from bitproof.system.process import find_program
+
+PROGRAMS = (
+    ("build", "mmdebstrap", "mmdebstrap"),
+    ("build", "tar2sqfs", "squashfs-tools-ng"),
+    ("build", "mkfs.erofs", "erofs-utils"),
+    ("build", "depmod", "kmod"),
+)
+"""For what, which program, and the Debian package that holds it."""
+
+
+@click.command()
+@pass_session
+def doctor(session: Session) -> int:
+    """Say what this machine lacks, and how to get it.
+
+    Also where each setting comes from. Exit 0 when nothing is missing, else 1.
+    """
+    found = settings()
+    report = Report((*(_program(*row) for row in PROGRAMS), *_emulator(host_arch())))
+    values = _values(found)
+    if session.json:
+        rows = {name: {"value": value, "source": source} for name, (value, source) in values.items()}
+        session.print_json({**report.document(), "settings": rows})
+        return 0 if report.ok else 1
+    code = print_report(session, report, named=True)
+    for name, (value, source) in values.items():
+        session.out(f"{name:<16} {value}  ({source})")
+    return code
+
+
+def _program(purpose: str, name: str, package: str) -> Finding:
+    try:
+        path = find_program(name, package)
+    except UnavailableError as error:
+        return Finding(name=name, verdict=Verdict.MISSING, detail=f"needed to {purpose}", fix=error.fix)
+    return Finding(name=name, verdict=Verdict.OK, path=path, detail=f"needed to {purpose}")
+
+
+def _emulator(arch: str) -> tuple[Finding, ...]:
+    """What boots this machine's arch, and how fast: software emulation works everywhere, so it is never a fault."""
+    from bitproof.vm.accelerator import choose
+    from bitproof.vm.qemu import MACHINES
+
+    machine = MACHINES.get(arch)
+    if machine is None:
+        detail = f"nothing here boots {arch}"
+        return (Finding(name="emulator", verdict=Verdict.MISSING, expected=", ".join(MACHINES), detail=detail),)
+    program = _program("boot", machine.program, machine.package)
+    if program.verdict is not Verdict.OK:
+        return (program,)
+    choice = choose(arch, program.path, wanted=os.environ.get("BITPROOF_ACCEL", ""))
+    return program, Finding(name="accelerator", verdict=Verdict.OK, found=f"{choice.name}: {choice.reason}")
+
+
+def _values(found: Settings) -> dict[str, tuple[str, str]]:
+    """Every setting: its value, and where that came from."""
+    rows = {"settings": (str(found.path or "none"), "found upwards from the working directory")}
+    rows |= {
+        key: _row(found.directory(key).value, found.directory(key).source) for key in ("assets", "config", "artifacts")
+    }
+    store = found.store(os.environ)
+    version = found.binary_version()
+    rows["store"] = _row(store.value, store.source)
+    rows["binary version"] = (
+        _row(version.value, version.source) if version else ("none", "the manifest's binaries.current")
+    )
+    return rows
+
+
+def _row(value: object, source: str) -> tuple[str, str]:
+    return str(value), source

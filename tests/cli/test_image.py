@@ -1,0 +1,133 @@
+"""The whole way through the command line, with a real image."""
+
+import json
+import shutil
+import signal
+import subprocess
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bitproof import pipeline
+from bitproof.system.files import ignore
+from tests.conftest import ARCH, EPOCH, GUEST
+
+from .conftest import BINARY, Outcome, spawn, temporaries, tree
+
+pytestmark = [pytest.mark.image, pytest.mark.xdist_group("image")]
+
+FILES = ("B3SUMS", "manifest.json", f"{ARCH}/initrd.img", f"{ARCH}/rootfs.squashfs", f"{ARCH}/vmlinuz")
+
+
+def bitproof(directory: Path, *words: str, umask: int = 0o022, **environment: str) -> Outcome:
+    with spawn(
+        *words, cwd=directory, umask=umask, environment={"SOURCE_DATE_EPOCH": str(EPOCH), **environment}
+    ) as child:
+        out, err = child.communicate(timeout=600)
+    return Outcome(child.returncode, out, err)
+
+
+@pytest.fixture
+def recorded(built_assets: Path, tmp_path: Path) -> Path:
+    """A project with the example's guest, the image that was built from it, and its manifest."""
+    project = tmp_path / "project"
+    shutil.copytree(GUEST, project / "guest")
+    shutil.copytree(built_assets, project / "assets")
+    done = bitproof(project, "assets", "manifest", "--binary-version", BINARY)
+    assert (done.code, done.err) == (0, "")
+    return project
+
+
+def read_manifest(project: Path) -> Any:  # noqa: ANN401 - JSON
+    return json.loads((project / "assets" / "manifest.json").read_text())
+
+
+def check_sums(project: Path) -> None:
+    subprocess.run(["b3sum", "--check", "B3SUMS"], cwd=project / "assets", check=True, capture_output=True)
+
+
+def test_two_builds_in_two_directories_give_the_same_bytes(recorded: Path, tmp_path: Path) -> None:
+    other = tmp_path / "quite" / "another place"
+    shutil.copytree(GUEST, other / "guest")
+
+    done = bitproof(
+        other, "assets", "build", "--binary-version", BINARY, umask=0o077, TZ="Pacific/Kiritimati", LC_ALL="C"
+    )
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("assets/manifest.json: assets 2023.1114.1\n")
+    differing = [
+        name for name in FILES if (recorded / "assets" / name).read_bytes() != (other / "assets" / name).read_bytes()
+    ]
+    assert differing == []
+    check_sums(other)
+
+
+def test_ctrl_c_ends_a_build_and_leaves_the_old_image_as_it_was(recorded: Path, tmp_path: Path) -> None:
+    before = tree(recorded)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with spawn("-v", "assets", "build", cwd=recorded, environment={"TMPDIR": str(scratch)}) as child:
+        assert child.stderr is not None
+        while child.stderr.readline() != "rootfs packages\n":
+            assert child.poll() is None
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (130, "")
+    assert err.endswith("error: interrupted\n")
+    assert list(scratch.iterdir()) == []
+    assert tree(recorded) == before
+    assert temporaries(recorded) == []
+
+
+def test_a_repack_gets_a_new_version_with_the_old_kernel_and_rootfs(recorded: Path) -> None:
+    before = read_manifest(recorded)["assets"]["releases"]["2023.1114.1"]
+    unchanged = bitproof(recorded, "assets", "repack")
+    assert (unchanged.code, unchanged.out, unchanged.err) == (0, f"assets/{ARCH}/initrd.img: unchanged\n", "")
+    with (recorded / "guest" / "artifacts" / "init").open("a") as init:
+        init.write("# changed\n")
+
+    repacked = bitproof(recorded, "assets", "repack")
+    again = bitproof(recorded, "assets", "repack", "--json")
+    done = bitproof(recorded, "assets", "manifest", "--json")
+
+    assert (repacked.code, repacked.out) == (0, f"assets/{ARCH}/initrd.img: repacked\n")
+    assert repacked.err == "to record it: bitproof assets manifest\n"
+    assert again.document == {"ok": True, "changed": {ARCH: False}}
+    assert (done.document["asset_version"], done.document["changed"]) == ("2023.1114.2", True)
+    releases = read_manifest(recorded)["assets"]["releases"]
+    assert releases["2023.1114.1"] == before
+    old, new = before["arches"][ARCH], releases["2023.1114.2"]["arches"][ARCH]
+    assert [name for name in new if new[name] != old[name]] == ["initrd.img"]
+    check_sums(recorded)
+    assert bitproof(recorded, "assets", "check").code == 0
+
+
+def test_the_daily_repack_gives_a_fresh_pin_to_the_initrd_only(recorded: Path) -> None:
+    kernel = recorded / "assets" / ARCH / "vmlinuz"
+    rotten = bytearray(kernel.read_bytes())
+    rotten[-1] ^= 1
+    kernel.write_bytes(rotten)
+    with (recorded / "guest" / "artifacts" / "init").open("a") as init:
+        init.write("# changed\n")
+    before = read_manifest(recorded)["assets"]["releases"]["2023.1114.1"]["arches"][ARCH]
+
+    pipeline.refresh(
+        pipeline.Project(
+            assets=recorded / "assets",
+            config=recorded / "guest" / "config",
+            artifacts=recorded / "guest" / "artifacts",
+            binary_version=None,
+            min_binary=None,
+            environ={"SOURCE_DATE_EPOCH": str(EPOCH)},
+        ),
+        ARCH,
+        pipeline.Reporters(stage=lambda _: None, bytes=lambda _, __: nullcontext(ignore)),
+    )
+
+    new = read_manifest(recorded)["assets"]["releases"]["2023.1114.2"]["arches"][ARCH]
+    assert [name for name in new if new[name] != before[name]] == ["initrd.img"]
+    done = bitproof(recorded, "assets", "verify", "--assets", "assets")
+    assert (done.code, done.err) == (1, "2 ok, 1 drifted\n")

@@ -1,0 +1,1 @@
+"""Tests of model/: one file a module, one test a rule or a fault."""
