@@ -1,6 +1,6 @@
 import os
-import tempfile
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
