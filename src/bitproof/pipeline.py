@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bitproof.assets.record import Recording, layout_size, record
 from bitproof.assets.resolve import BootSet
 from bitproof.assets.store import load_manifest, load_manifest_if_any
-from bitproof.errors import InputError
+from bitproof.errors import SHOWN, InputError
 from bitproof.images.config import load_guest_config, read_artifacts
 from bitproof.model.asset_edits import Occasion, deprecated
 from bitproof.model.asset_manifest import BootPins
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 FIXED_EPOCH = 315_532_800
 """1980-01-01, the time in images when ``SOURCE_DATE_EPOCH`` is not set: the same config gives the same bytes."""
 
+EPOCH_DIGITS = 10
+"""Of 2³² seconds; Python itself refuses to read thousands of digits."""
+
 Stage = Callable[[str], None]
 Bytes = Callable[[str, int], AbstractContextManager[Progress]]
 
@@ -43,8 +46,8 @@ def source_epoch(environ: Mapping[str, str]) -> int | None:
     text = environ.get("SOURCE_DATE_EPOCH", "")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and int(text) < 1 << 32):
-        raise InputError("SOURCE_DATE_EPOCH is not a time", expected="whole seconds since 1970", found=text)
+    if not (text.isascii() and text.isdigit() and len(text) <= EPOCH_DIGITS and int(text) < 1 << 32):
+        raise InputError("SOURCE_DATE_EPOCH is not a time", expected="whole seconds since 1970", found=text[:SHOWN])
     return int(text)
 
 

@@ -9,6 +9,7 @@ import pytest
 from bitproof.assets.record import layout_size, record, scan
 from bitproof.errors import InputError
 from bitproof.model.asset_manifest import AssetManifest
+from bitproof.model.decode import MAX_JSON
 from bitproof.model.version import Version
 from bitproof.system.digest_cache import CACHE_NAME
 from bitproof.system.files import Directory
@@ -128,6 +129,21 @@ def test_an_asset_that_is_a_symlink_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path) == (
         f"the file is a symlink\n  where:    {tmp_path}/x86_64/vmlinuz\n  expected: a regular file"
     )
+
+
+def test_a_manifest_that_would_be_too_large_to_read_again_changes_nothing(tmp_path: Path) -> None:
+    recorded(tmp_path)
+    path = tmp_path / "manifest.json"
+    small = json.loads(path.read_bytes())
+    note = "x" * (MAX_JSON - len(json.dumps({**small, "note": ""})))
+    path.write_text(json.dumps({**small, "note": note}))
+    assert path.stat().st_size == MAX_JSON
+    (tmp_path / "x86_64/initrd.img").write_bytes(b"another initrd")
+    before = tree(tmp_path)
+    with Directory(tmp_path) as directory:
+        sentence = refusal(InputError, lambda: record(directory, NOW))
+    assert sentence.startswith("the manifest has become too large to be read again; nothing was written\n")
+    assert {**tree(tmp_path), CACHE_NAME: None} == {**before, CACHE_NAME: None}
 
 
 @pytest.mark.parametrize("bad", [b"", b"{}", b'{"format": 3}', b"\xff", b'{"format": 2, "format": 2}'])

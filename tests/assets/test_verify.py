@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_file_that_is_a_symlink_fails_and_the_others_are_still_read(base: Path
     path.symlink_to(tmp_path / "elsewhere")
     report = verify(base, ["x86_64"])
     assert verdicts(report) == [Verdict.FAILED, Verdict.OK, Verdict.OK]
-    assert report.findings[0].detail == "the asset is a symlink"
+    assert (report.findings[0].detail, report.findings[0].fix) == ("the asset is a symlink", "bitproof assets install")
     assert not report.ok
 
 
@@ -195,9 +196,28 @@ def test_check_does_not_miss_sums_of_an_arch_that_is_not_built_here(tmp_path: Pa
     recorded(tmp_path, "a", "arm64", "x86_64")
     lines = (tmp_path / "B3SUMS").read_text().splitlines(keepends=True)
     (tmp_path / "B3SUMS").write_text("".join(line for line in lines if "arm64" not in line))
+    shutil.rmtree(tmp_path / "arm64")
     report = check(tmp_path / "manifest.json")
     assert report.ok
     assert [one.name for one in report.findings if one.name.startswith("B3SUMS arm64")] == []
+
+
+@pytest.mark.parametrize("left_out", ["initrd.img", "x86_64/"])
+def test_check_misses_the_sum_of_a_file_that_is_there(tmp_path: Path, left_out: str) -> None:
+    recorded(tmp_path, "a", "arm64", "x86_64")
+    lines = (tmp_path / "B3SUMS").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if left_out not in line]
+    (tmp_path / "B3SUMS").write_text("".join(kept))
+    report = check(tmp_path / "manifest.json")
+    missing = [one for one in report.findings if one.verdict is not Verdict.OK]
+    assert len(missing) == len(lines) - len(kept)
+    assert missing[0] == Finding(
+        name=f"B3SUMS {'arm64/initrd.img' if left_out == 'initrd.img' else 'x86_64/initrd.img'}",
+        verdict=Verdict.MISSING,
+        path=str(tmp_path / "B3SUMS"),
+        expected=f"blake3:{hex_of('initrd.imga')}",
+        fix="bitproof assets manifest",
+    )
 
 
 def test_check_refuses_sums_it_cannot_read(tmp_path: Path) -> None:

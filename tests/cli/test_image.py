@@ -14,7 +14,7 @@ from bitproof import pipeline
 from bitproof.system.files import ignore
 from tests.conftest import ARCH, EPOCH, GUEST
 
-from .conftest import BINARY, Outcome, spawn, temporaries, tree
+from .conftest import BINARY, SCRIPT, Outcome, spawn, temporaries, tree
 
 pytestmark = [pytest.mark.image, pytest.mark.xdist_group("image")]
 
@@ -65,7 +65,10 @@ def test_two_builds_in_two_directories_give_the_same_bytes(recorded: Path, tmp_p
     check_sums(other)
 
 
-def test_ctrl_c_ends_a_build_and_leaves_the_old_image_as_it_was(recorded: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_build_and_leaves_the_old_image_as_it_was(
+    recorded: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     before = tree(recorded)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -73,13 +76,19 @@ def test_ctrl_c_ends_a_build_and_leaves_the_old_image_as_it_was(recorded: Path, 
         assert child.stderr is not None
         while child.stderr.readline() != "rootfs packages\n":
             assert child.poll() is None
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         out, err = child.communicate(timeout=60)
     assert (child.returncode, out) == (130, "")
     assert err.endswith("error: interrupted\n")
     assert list(scratch.iterdir()) == []
     assert tree(recorded) == before
     assert temporaries(recorded) == []
+
+
+def test_a_guest_reads_nothing_when_standard_input_is_closed(recorded: Path) -> None:
+    command = f"{SCRIPT} vm boot --assets assets --timeout 300 -- wc -c <&-"
+    done = subprocess.run(["sh", "-c", command], cwd=recorded, capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
 
 
 def test_a_repack_gets_a_new_version_with_the_old_kernel_and_rootfs(recorded: Path) -> None:

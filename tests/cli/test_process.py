@@ -47,6 +47,14 @@ def test_without_a_stdout_the_exit_code_still_tells(layout: Path) -> None:
     assert (done.stdout, done.stderr) == ("0\n3\n", "3 ok\n")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_standard_stream_changes_nothing_else(layout: Path, tmp_path: Path, closed: str) -> None:
+    command = f'{SCRIPT} assets install --base "$1" {closed}; echo $?'
+    done = subprocess.run(["sh", "-c", command, "sh", tmp_path / "store"], capture_output=True, check=True, text=True)
+    assert (done.stdout.splitlines()[-1], done.stderr) == ("0", "")
+    assert (tmp_path / "store" / "manifest.json").read_bytes() == (layout / "manifest.json").read_bytes()
+
+
 def test_ctrl_c_while_waiting_for_a_lock_is_130(store: Path) -> None:
     before = tree(store)
     with (store / ".bitproof.lock").open() as lock:
@@ -72,14 +80,17 @@ def is_copying(store: Path) -> bool:
     return False
 
 
-def test_ctrl_c_while_copying_leaves_no_temporary_and_no_manifest(layout: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_copying_leaves_no_temporary_and_no_manifest(
+    layout: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     os.truncate(layout / ARCH / "rootfs.squashfs", GIB)
     assert main(["-q", "assets", "manifest", "--json"]) == 0
     store = tmp_path / "store"
     with spawn("assets", "install", "--base", store, "--json") as child:
         while not is_copying(store):
             assert child.poll() is None
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         out, err = child.communicate(timeout=60)
     assert (child.returncode, err) == (130, "")
     document = json.loads(out)

@@ -91,7 +91,7 @@ def test_a_refused_manifest_changes_nothing_and_leaves_no_lock(project: Path, ru
     assert tree(project) == before
 
 
-@pytest.mark.parametrize("epoch", ["junk", "-1", "1.5", "99999999999", "٣", " 1"])
+@pytest.mark.parametrize("epoch", ["junk", "-1", "1.5", "99999999999", "9" * 5000, "٣", " 1"])
 def test_a_junk_source_date_epoch_is_refused(
     layout: Path, run: Run, monkeypatch: pytest.MonkeyPatch, epoch: str
 ) -> None:
@@ -101,7 +101,7 @@ def test_a_junk_source_date_epoch_is_refused(
         done = run("assets", *words)
         assert (done.code, done.out) == (2, "")
         assert done.err == (
-            f"error: SOURCE_DATE_EPOCH is not a time\n  expected: whole seconds since 1970\n  found:    {epoch}\n"
+            f"error: SOURCE_DATE_EPOCH is not a time\n  expected: whole seconds since 1970\n  found:    {epoch[:80]}\n"
         )
     assert tree(layout) == before
 

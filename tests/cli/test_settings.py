@@ -1,6 +1,7 @@
 """Where settings come from: FORMATS sections 2 (the order of bases) and 8 (``bitproof.toml``)."""
 
 import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,29 @@ def test_the_order_of_bases(project: Path, tmp_path: Path, run: Run, monkeypatch
 
     monkeypatch.setenv("BITPROOF_HOME", "")
     assert base(run) == f"{tmp_path}/home/.capsem/assets from product.home of {project}/bitproof.toml"
+
+
+def test_without_home_the_password_database_is_asked(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = f"{pwd.getpwuid(os.getuid()).pw_dir}/.bitproof/assets from default"
+    monkeypatch.setenv("HOME", "")
+    assert base(run) == expected
+    monkeypatch.delenv("HOME")
+    assert base(run) == expected
+    assert project.is_dir()
+
+
+def test_a_user_without_any_home_is_told_what_to_set(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)  # as in a container that runs as an arbitrary user
+    done = run("assets", "resolve")
+    assert (done.code, done.out) == (3, "")
+    assert done.err == (
+        "error: the home directory is not known\n"
+        "  where:    ~/.bitproof\n"
+        "  found:    no HOME, and no password entry of user 4000000000\n"
+        "  fix:      set HOME or BITPROOF_HOME, or name the store with --base\n"
+    )
+    assert list(project.iterdir()) == []
 
 
 def test_the_command_line_beats_the_environment(

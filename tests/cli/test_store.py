@@ -205,6 +205,38 @@ def test_cleanup_of_a_store_without_a_manifest_removes_nothing(store: Path, run:
     assert tree(store) == before
 
 
+@pytest.mark.parametrize("words", [("install",), ("resolve",), ("verify",), ("cleanup",)])
+def test_a_bad_manifest_in_a_store_is_refused_and_says_what_to_do(
+    layout: Path, store: Path, run: Run, words: tuple[str, ...]
+) -> None:
+    (store / "manifest.json").write_bytes(b"{")
+    before = tree(store)
+    done = run("assets", *words)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: the file is not JSON\n  where:    {store}/manifest.json\n")
+    assert done.err.endswith("  fix:      remove it, then: bitproof assets install\n")
+    assert tree(store) == before
+    (store / "manifest.json").unlink()
+    assert run("assets", "install").code == 0
+    assert run("assets", "verify").code == 0
+    assert layout.is_dir()
+
+
+@pytest.mark.parametrize("words", [("boot", "--", "true"), ("doctor",)])
+def test_a_boot_from_a_store_that_is_not_there_says_what_makes_it(
+    project: Path, run: Run, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    done = run("vm", *words)
+    assert (done.code, done.out) == (3, "")
+    assert done.err == (
+        "error: the assets directory cannot be opened\n"
+        f"  where:    {tmp_path}/home/.bitproof/assets\n"
+        "  found:    No such file or directory\n"
+        "  fix:      bitproof assets install\n"
+    )
+    assert list(project.iterdir()) == []
+
+
 def test_cleanup_of_a_directory_that_is_no_store_leaves_no_lock_in_it(project: Path, run: Run) -> None:
     assert run("assets", "cleanup", "--base", project).code == 3
     assert list(project.iterdir()) == []

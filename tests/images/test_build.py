@@ -117,6 +117,7 @@ def test_publishing_keeps_equal_files_and_removes_what_an_earlier_build_left(tmp
     (tmp_path / "vmlinuz").write_bytes(b"kernel")
     (tmp_path / "rootfs.erofs").write_bytes(b"earlier format")
     (tmp_path / ".initrd-base-old").write_bytes(b"earlier base")
+    (tmp_path / ".bitproof-0123456789abcdef.tmp").write_bytes(b"of a build that was killed")
     (tmp_path / "notes").write_bytes(b"the user's")
     (tmp_path / "initrd.img").symlink_to("notes")
     before = states(tmp_path)

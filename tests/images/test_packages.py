@@ -38,6 +38,16 @@ def test_an_arch_without_a_debian_name_is_refused() -> None:
     )
 
 
+def test_a_full_disk_is_not_taken_for_a_missing_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "mmdebstrap"
+    program.write_text("#!/bin/sh\necho 'E: Write error - write (28: No space left on device)' >&2\nexit 25\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UnavailableError) as caught, workspace() as work:
+        mmdebstrap(job(work), "minbase", (), work / "tree.tar")
+    assert caught.value.fix == "free some disk space, or let TMPDIR name a directory that has more"
+
+
 def test_a_mirror_that_cannot_be_reached_is_told_in_mmdebstraps_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,9 @@ import json
 
 import pytest
 
+from bitproof.errors import InputError
 from bitproof.model.asset_manifest import AssetManifest, BootPins, PinnedFile
+from bitproof.model.decode import MAX_JSON
 from bitproof.model.digest import Digest
 from bitproof.model.names import hash_name
 from bitproof.model.version import Version
@@ -28,6 +30,19 @@ def test_the_seeds_sample_is_read() -> None:
 
 def test_the_seeds_sample_is_printed_as_it_was() -> None:
     assert AssetManifest.parse(SEED.read_bytes()).to_bytes() == SEED.read_bytes()
+
+
+def test_a_manifest_too_large_to_be_read_again_is_not_printed() -> None:
+    size = len(AssetManifest.read({**document(), "note": ""}).to_bytes()) + MAX_JSON
+    manifest = AssetManifest.read({**document(), "note": "x" * MAX_JSON})
+    with pytest.raises(InputError) as caught:
+        manifest.to_bytes()
+    assert str(caught.value) == (
+        "the manifest has become too large to be read again; nothing was written\n"
+        "  expected: at most 16777216 bytes\n"
+        f"  found:    {size} bytes\n"
+        "  fix:      take old releases that nobody runs any more out of it"
+    )
 
 
 def test_optional_fields_default() -> None:

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 
 import pytest
@@ -68,6 +69,16 @@ def test_json_over_16_mib_is_refused() -> None:
     data = b'{"a": "' + b"x" * MAX_JSON + b'"}'
     assert refusal(parse_json, data) == "the file is too large\n  where:    f\n  expected: at most 16777216 bytes"
     assert parse_json(b"{}" + b" " * (MAX_JSON - 2), "f") == {}
+
+
+def test_a_long_key_costs_no_more_than_its_length() -> None:
+    document = b'{"%s": [%sNaN]}' % (b"k" * 8_000_000, b"null," * 1_000_000)
+    began = time.monotonic()
+    sentence = refusal(parse_json, document)
+    assert time.monotonic() - began < 60  # with the key in each path: hours
+    assert sentence == (
+        f"the file is not acceptable JSON\n  where:    f\n  - ['{'k' * 78}…][1000000]: not a JSON number: found NaN"
+    )
 
 
 def test_json_may_be_32_levels_deep_and_no_more() -> None:

@@ -48,7 +48,7 @@ def pinned(path: Path) -> PinnedFile:
 def config_of(directory: Path) -> VmConfig:
     """The boot set of a directory, pinned as it is now."""
     kernel, initrd, rootfs = (directory / name for name in ("vmlinuz", "initrd.img", "rootfs.squashfs"))
-    pins = BootPins(pinned(kernel), pinned(initrd), pinned(rootfs), "the manifest")
+    pins = BootPins(pinned(kernel), pinned(initrd), pinned(rootfs), "assets/manifest.json")
     return VmConfig(kernel=kernel, initrd=initrd, rootfs=rootfs, arch="x86_64", pins=pins)
 
 

@@ -1,6 +1,7 @@
 """Sessions with a simulated QEMU: what a guest may do that a good one does not."""
 
 import hashlib
+import math
 import os
 import select
 import signal
@@ -148,10 +149,16 @@ def test_without_terminal_and_command_a_shell_reads_a_script(opened: VerifiedBoo
     assert run(opened, command=None)[1] == b"/bin/sh -lcommand"
 
 
-def test_a_timeout_that_is_no_time_is_refused(opened: VerifiedBootSet) -> None:
+@pytest.mark.parametrize("timeout", [0.0, -1.0, math.nan, math.inf])
+def test_a_timeout_that_is_no_time_is_refused(opened: VerifiedBootSet, timeout: float) -> None:
     with pytest.raises(InputError) as caught:
-        run(opened, timeout=0.0)
-    assert str(caught.value) == ("the timeout is not a time\n  expected: more than 0 seconds\n  found:    0")
+        run(opened, timeout=timeout)
+    assert str(caught.value) == (f"the timeout is not a time\n  expected: more than 0 seconds\n  found:    {timeout:g}")
+
+
+def test_a_timeout_may_be_longer_than_poll_can_wait(opened: VerifiedBootSet, guest: Simulated) -> None:
+    guest("finish(request()[2], 7); signal.pause()")
+    assert run(opened, timeout=1e9)[0] == 7
 
 
 def test_a_doctor_that_is_not_there_is_a_failed_report(opened: VerifiedBootSet, guest: Simulated) -> None:

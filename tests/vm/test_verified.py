@@ -99,7 +99,7 @@ def test_a_flipped_byte_with_size_and_times_restored_is_refused_before_qemu_is_l
         launch(boot, command=["true"])
     assert str(caught.value) == (
         "the boot set is not the pinned one; nothing was started\n"
-        "  expected: the digests of the manifest\n"
+        "  expected: the digests of assets/manifest.json\n"
         f"  - {path}: the {what} differs ({pin.size} bytes as pinned: bit rot, or changed since the manifest was made):"
         f" expected {pin.digest}, found {digest(path)}\n"
         "  fix:      `bitproof assets manifest` if the change is wanted, else `bitproof assets build`"
@@ -130,13 +130,25 @@ def test_pins_without_a_size_say_so_and_an_installed_file_is_mended_by_install(s
     installed = tmp_path / f"rootfs-{pins(small).rootfs.digest.hash16}.squashfs"
     installed.write_bytes(b"other")
     rootfs = PinnedFile("rootfs.squashfs", pins(small).rootfs.digest)
-    pinned = BootPins(pins(small).kernel, pins(small).initrd, rootfs, "the pins")
+    pinned = BootPins(pins(small).kernel, pins(small).initrd, rootfs, "store/manifest.json")
     with pytest.raises(IntegrityError) as caught, open_verified(replace(small, rootfs=installed, pins=pinned)):
         pass
     assert "the rootfs differs (the pins name no size; it was changed or repacked since they were made)" in str(
         caught.value
     )
     assert caught.value.fix == "`bitproof assets install` puts the pinned files back from a good assets directory"
+
+
+def test_what_differs_from_a_file_of_pins_is_not_mended_by_a_manifest(small: VmConfig) -> None:
+    kernel, initrd, rootfs, _ = pins(small)
+    flip(small.initrd)
+    pinned = replace(small, pins=BootPins(kernel, initrd, rootfs, "pins.json"))
+    with pytest.raises(IntegrityError) as caught, open_verified(pinned):
+        pass
+    assert caught.value.expected == "the digests of pins.json"
+    assert caught.value.fix == (
+        "boot the release that was pinned; or pin this one: `bitproof assets hashes --format json`"
+    )
 
 
 def test_a_missing_file_is_not_a_mismatch(small: VmConfig) -> None:

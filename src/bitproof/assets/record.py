@@ -97,7 +97,7 @@ def record(
             kernel and the rootfs, so that boot refuses them if they are no longer what was built.
 
     Raises:
-        InputError: see `scan`; a manifest that is there and bad. Nothing is written then.
+        InputError: see `scan`; a manifest that is there and bad, or becomes too large. Nothing is written then.
         UnavailableError: a file cannot be read or written.
     """
     layout = scan(assets)
@@ -108,13 +108,14 @@ def record(
     known = {arch: _only(entry, {*carried}.intersection(layout.get(arch, ()))) for arch, entry in arches.items()}
     built = _hashed(assets, layout, known, progress)
     manifest = recorded(before, built, occasion)
+    data = manifest.to_bytes()
     sums = (
         Checksum(relative_path(arch, name), built[arch][name].digest)
         for arch, names in layout.items()
         for name in names
     )
     assets.write_changed(CHECKSUMS, print_checksums(sums))
-    return Recording(manifest, changed=assets.write_changed(MANIFEST, manifest.to_bytes()))
+    return Recording(manifest, changed=assets.write_changed(MANIFEST, data))
 
 
 def _only(assets: Mapping[str, Asset], names: Collection[str]) -> dict[str, Asset]:

@@ -84,6 +84,7 @@ def _finding(path: Path, asset: Asset, mode: Mode, progress: Progress) -> Findin
             expected=expected,
             found=error.found,
             detail=error.what,
+            fix=error.fix or fix,
         )
     if found == asset.digest:
         return Finding(name=asset.name, verdict=Verdict.OK, path=str(path), expected=expected, found=str(found))
@@ -119,25 +120,19 @@ def check(path: Path) -> Report:
 
 
 def _checksum_findings(manifest: AssetManifest, path: Path) -> Iterator[Finding]:
-    """``B3SUMS`` against the current release, both ways."""
+    """``B3SUMS`` against the current release, both ways; an arch that was built elsewhere need not be listed."""
     if not exists(path):
         return
     sums = {entry.path: str(entry.digest) for entry in parse_checksums(read_file(path, MAX_CHECKSUMS), str(path))}
     expected = {relative_path(arch, asset.name): str(asset.digest) for arch, asset in _current_assets(manifest)}
+    arches = {name.rpartition("/")[0] for name in sums}
     for name in sorted(sums.keys() | expected.keys()):
         ours, theirs = expected.get(name, ""), sums.get(name, "")
-        if theirs == ours:
-            yield Finding(name=f"{CHECKSUMS} {name}", verdict=Verdict.OK, path=str(path), expected=ours, found=theirs)
-        elif theirs:
-            fix = "bitproof assets manifest"
-            yield Finding(
-                name=f"{CHECKSUMS} {name}",
-                verdict=Verdict.DRIFTED,
-                path=str(path),
-                expected=ours,
-                found=theirs,
-                fix=fix,
-            )
+        if not theirs and name.rpartition("/")[0] not in arches and not exists(path.parent / name):
+            continue
+        verdict = Verdict.OK if theirs == ours else Verdict.DRIFTED if theirs else Verdict.MISSING
+        fix = "" if theirs == ours else "bitproof assets manifest"
+        yield Finding(name=f"{CHECKSUMS} {name}", verdict=verdict, path=str(path), expected=ours, found=theirs, fix=fix)
 
 
 def _size_findings(manifest: AssetManifest, base: Path) -> Iterator[Finding]:

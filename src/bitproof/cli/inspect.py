@@ -7,7 +7,7 @@ import click
 from bitproof.assets.pins import PRINTERS, current_pins, print_pins
 from bitproof.assets.store import load_manifest
 from bitproof.assets.verify import check as check_manifest
-from bitproof.cli.project import MAKE_LAYOUT, PATH, arch_option, assets_option, human_size, settings, when_missing
+from bitproof.cli.project import MAKE_LAYOUT, PATH, arch_option, assets_option, human_size, settings, when_unusable
 from bitproof.cli.render import print_report, table
 from bitproof.cli.session import Session, pass_session
 from bitproof.cli.settings import host_arch
@@ -30,7 +30,7 @@ def check(session: Session, manifest: Path | None) -> int:
     right is exit 1. The files' bytes are not read: that is `assets verify`.
     """
     path = _manifest_path(manifest)
-    with when_missing(path, MAKE_LAYOUT):
+    with when_unusable(path, MAKE_LAYOUT):
         report = check_manifest(path)
     return print_report(session, report, named=True)
 
@@ -41,7 +41,7 @@ def check(session: Session, manifest: Path | None) -> int:
 def list_releases(session: Session, manifest: Path | None) -> None:
     """List the releases of a manifest, newest first."""
     path = _manifest_path(manifest)
-    with when_missing(path, MAKE_LAYOUT):
+    with when_unusable(path, MAKE_LAYOUT):
         loaded = load_manifest(path)
     if session.json:
         session.print_json(_document(loaded))
@@ -92,7 +92,7 @@ def hashes(session: Session, assets: Path | None, arch: str | None, form: str | 
     if form is None and not session.json:
         raise InputError("no format is named", expected=f"--format {'|'.join(PRINTERS)}")
     path = (assets or settings().directory("assets").value) / MANIFEST
-    with when_missing(path, MAKE_LAYOUT):
+    with when_unusable(path, MAKE_LAYOUT):
         manifest = load_manifest(path)
     arch = arch or host_arch()
     pins = current_pins(manifest, arch, str(path.absolute()))

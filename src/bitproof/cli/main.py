@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from bitproof.errors import BitproofError, InputError, UnavailableError
+from bitproof.system.interruption import signals_interrupt
 
 if TYPE_CHECKING:  # imported where used: `entry` has to stop the collector first
     import click
@@ -38,7 +39,8 @@ def main(argv: Sequence[str]) -> int:
     session.json = "--json" in argv[: argv.index("--") if "--" in argv else None]
     try:
         try:
-            return _run(session, argv)
+            with signals_interrupt():
+                return _run(session, argv)
         except (KeyboardInterrupt, click.Abort):
             return session.fail(InterruptionError("interrupted"))
         except BitproofError as error:
@@ -84,9 +86,8 @@ def _misused(session: "Session", error: "click.ClickException") -> int:
 
 
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # closed by whoever started us
-            stream.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
 
 
 def _output_lost(session: "Session", error: OSError) -> int:
@@ -109,12 +110,26 @@ def _discard(*descriptors: int) -> None:
             os.dup2(nowhere.fileno(), descriptor)
 
 
+def _open_standard_streams() -> None:
+    """Give each standard stream that was closed by whoever started us an end at nothing.
+
+    Else the next file to be opened takes its number: the kernel would become the guest's standard input.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one, as those below it are open
+            setattr(sys, name, open(descriptor, "w" if descriptor else "r", closefd=False))  # noqa: SIM115
+
+
 def entry() -> NoReturn:
     """The console script.
 
     The collector is off, and the interpreter is not torn down at the end: a third of a short command's time.
     """
     gc.disable()
+    _open_standard_streams()
     try:
         code = main(sys.argv[1:])
     except KeyboardInterrupt:  # before a command had begun

@@ -22,7 +22,7 @@ from bitproof.cli.project import (
     binary_version_option,
     settings,
     waiting_note,
-    when_missing,
+    when_unusable,
 )
 from bitproof.cli.session import Session, pass_session
 from bitproof.model.names import MANIFEST
@@ -95,7 +95,7 @@ def repack(session: Session, config: Path | None, assets: Path | None, arches: t
     Record the result with `bitproof assets manifest`.
     """
     what = project(assets, config)
-    with reporters(session) as tell, when_missing(what.assets, "bitproof assets build"):
+    with reporters(session) as tell, when_unusable(what.assets, "bitproof assets build"):
         changed = pipeline.repack(what, arches_or_host(arches), tell)
     lines = (
         f"{what.assets / arch / 'initrd.img'}: {'repacked' if new else 'unchanged'}" for arch, new in changed.items()
@@ -116,7 +116,7 @@ def manifest(session: Session, assets: Path | None, binary_version: Version | No
     Earlier releases and other arches are kept; identical assets keep their version.
     """
     what = project(assets, None, binary_version, min_binary)
-    with reporters(session) as tell, when_missing(what.assets, "bitproof assets build"):
+    with reporters(session) as tell, when_unusable(what.assets, "bitproof assets build"):
         recording = pipeline.record_layout(what, tell)
     _tell(session, what.assets, recording)
 
@@ -131,7 +131,7 @@ def deprecate(session: Session, version: Version, path: Path | None) -> None:
     It is no longer resolved, and `assets cleanup` may remove its files.
     """
     path = path or settings().directory("assets").value / MANIFEST
-    with when_missing(path, MAKE_LAYOUT):
+    with when_unusable(path, MAKE_LAYOUT):
         changed = pipeline.deprecate(path, version, pipeline.today(os.environ), waiting_note(session))
     text = f"{path}: {version} is {'now' if changed else 'already'} deprecated"
     session.result(text, {"ok": True, "version": str(version), "manifest": str(path), "changed": changed})

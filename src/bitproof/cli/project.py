@@ -93,13 +93,18 @@ def settings() -> Settings:
 
 
 @contextmanager
-def when_missing(path: Path, fix: str) -> Iterator[None]:
-    """Say what makes ``path``, when a command fails because it is not there yet."""
+def when_unusable(path: Path, fix: str) -> Iterator[None]:
+    """Say what makes ``path``, when a command fails because it is not there yet, or is bad."""
     try:
         yield
     except UnavailableError as error:
         if not os.path.lexists(path):
             error.fix = fix
+        raise
+    except InputError as error:
+        if os.path.realpath(error.where) == os.path.realpath(path) and not error.fix:
+            mended = "mend it, or put a good copy in its place"
+            error.fix = f"remove it, then: {fix}" if fix == MAKE_STORE else mended
         raise
 
 

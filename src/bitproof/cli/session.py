@@ -73,7 +73,7 @@ class Session:
         """Whether to colour: ``--color``, else ``NO_COLOR``, else only on a terminal."""
         if self.color != "auto":
             return self.color == "always"
-        return not os.environ.get("NO_COLOR") and stream is not None and bool(stream.isatty())
+        return not os.environ.get("NO_COLOR") and bool(stream.isatty())
 
 
 def error_document(error: BitproofError) -> dict[str, object]:

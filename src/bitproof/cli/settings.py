@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from bitproof.errors import InputError, Problem, shown
+from bitproof.errors import InputError, Problem, UnavailableError, shown
 from bitproof.model.decode import MAX_TOML, Table, parse_toml
 from bitproof.model.names import arch_key
 from bitproof.model.version import Version
@@ -47,14 +47,18 @@ class Settings(NamedTuple):
         return Setting(_shown(self.root / getattr(self, key)), source)
 
     def store(self, environ: Mapping[str, str]) -> Setting[Path]:
-        """The store: ``BITPROOF_ASSETS_DIR``, ``BITPROOF_HOME/assets``, ``product.home``, ``~/.bitproof/assets``."""
+        """The store: ``BITPROOF_ASSETS_DIR``, ``BITPROOF_HOME/assets``, ``product.home``, ``~/.bitproof/assets``.
+
+        Raises:
+            UnavailableError: it is below a home directory that nobody knows.
+        """
         if directory := environ.get("BITPROOF_ASSETS_DIR"):
             return Setting(Path(directory), "BITPROOF_ASSETS_DIR")
         if home := environ.get("BITPROOF_HOME"):
             return Setting(Path(home) / "assets", "BITPROOF_HOME")
         if self.home:
-            return Setting(Path(self.home).expanduser() / "assets", f"product.home of {self.path}")
-        return Setting(Path(DEFAULT_HOME).expanduser() / "assets", "default")
+            return Setting(_expanded(self.home, environ) / "assets", f"product.home of {self.path}")
+        return Setting(_expanded(DEFAULT_HOME, environ) / "assets", "default")
 
     def binary_version(self) -> Setting[Version] | None:
         """``product.version``, else what ``product.version_from`` says; None when neither is set."""
@@ -121,6 +125,30 @@ def _home(text: str) -> str:
     if not text.startswith(("~/", "/")):
         raise ValueError(f"not a home: expected ~/.name or an absolute path, found {text!r}")
     return text
+
+
+def _expanded(text: str, environ: Mapping[str, str]) -> Path:
+    """A home with ``~`` replaced: by ``HOME``, else by what the password database says of the user.
+
+    Raises:
+        UnavailableError: neither says anything, as in a container that runs as an arbitrary user.
+    """
+    if not text.startswith("~/"):
+        return Path(text)
+    home = environ.get("HOME")
+    if not home:
+        import pwd
+
+        try:
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:
+            raise UnavailableError(
+                "the home directory is not known",
+                where=text,
+                found=f"no HOME, and no password entry of user {os.getuid()}",
+                fix="set HOME or BITPROOF_HOME, or name the store with --base",
+            ) from None
+    return Path(home, text[2:])
 
 
 def _version(text: str) -> str:

@@ -23,7 +23,7 @@ from bitproof.cli.project import (
     store_or_layout,
     wait_option,
     waiting_note,
-    when_missing,
+    when_unusable,
 )
 from bitproof.cli.session import Session, pass_session
 from bitproof.cli.settings import host_arch
@@ -53,9 +53,9 @@ def install(session: Session, assets: Path | None, base: Path | None, arches: tu
     layout = assets or found.directory("assets").value
     store = base or found.store(os.environ).value
     wanted = arches_or_host(arches)
-    with when_missing(layout / MANIFEST, MAKE_LAYOUT):
+    with when_unusable(layout / MANIFEST, MAKE_LAYOUT):
         size = planned_size(layout, wanted)
-    with byte_progress(session, "installing", size) as progress:
+    with when_unusable(store / MANIFEST, MAKE_STORE), byte_progress(session, "installing", size) as progress:
         done = install_assets(layout, store, wanted, progress=progress, wait=wait, waiting=waiting_note(session))
     lines = [f"{done.base}: assets {done.version}"]
     lines += [
@@ -94,7 +94,7 @@ def resolve(
     found = settings()
     version = binary_version(versions["binary_version"], found)
     where = store_or_layout(base, assets, found)
-    with when_missing(where / MANIFEST, MAKE_STORE if assets is None else MAKE_LAYOUT):
+    with when_unusable(where / MANIFEST, MAKE_STORE if assets is None else MAKE_LAYOUT):
         boot = find_boot_set(where, version, arch or host_arch(), dev=assets is not None)
     if explain:
         session.note(explanation(boot))
@@ -144,7 +144,7 @@ def verify(session: Session, base: Path | None, assets: Path | None, arches: tup
     from bitproof.cli.render import print_report
 
     where = store_or_layout(base, assets, settings())
-    with when_missing(where / MANIFEST, MAKE_STORE if assets is None else MAKE_LAYOUT):
+    with when_unusable(where / MANIFEST, MAKE_STORE if assets is None else MAKE_LAYOUT):
         files = planned(where, arches_or_host(arches))
     with byte_progress(session, "verifying", sum(asset.size for asset, _ in files.values())) as progress:
         report = check_files(files, progress)
@@ -165,7 +165,7 @@ def cleanup(session: Session, base: Path | None, keep: tuple[str, ...], dry_run:
     from bitproof.assets.cleanup import cleanup as clean_up
 
     store = base or settings().store(os.environ).value
-    with when_missing(store / MANIFEST, MAKE_STORE):
+    with when_unusable(store / MANIFEST, MAKE_STORE):
         load_manifest(store / MANIFEST)  # so that a refusal leaves no lock behind
     done = clean_up(store, keep=keep, dry_run=dry_run, wait=wait, waiting=waiting_note(session))
     verb = "would remove" if dry_run else "removed"

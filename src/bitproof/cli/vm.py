@@ -16,6 +16,8 @@ from bitproof.assets.resolve import BootSet, resolve
 from bitproof.cli.produce import project, reporters
 from bitproof.cli.progress import byte_progress
 from bitproof.cli.project import (
+    MAKE_LAYOUT,
+    MAKE_STORE,
     PATH,
     arch_option,
     assets_option,
@@ -23,6 +25,7 @@ from bitproof.cli.project import (
     binary_version_option,
     settings,
     store_or_layout,
+    when_unusable,
 )
 from bitproof.cli.project import binary_version as version_wanted
 from bitproof.cli.render import print_report
@@ -31,6 +34,7 @@ from bitproof.cli.settings import host_arch
 from bitproof.images.config import load_guest_config
 from bitproof.model.decode import MAX_JSON
 from bitproof.model.guest_config import Resources
+from bitproof.model.names import MANIFEST
 from bitproof.model.version import Version
 from bitproof.system.files import read_file
 from bitproof.vm.accelerator import Accelerator, choose
@@ -161,7 +165,8 @@ def _find(base: Path | None, assets: Path | None, binary_version: Version | None
     found = settings()
     where = store_or_layout(base, assets, found)
     wanted = version_wanted(binary_version, found)
-    return resolve(where, wanted, arch or host_arch(), dev=assets is not None)
+    with when_unusable(where / MANIFEST, MAKE_STORE if assets is None else MAKE_LAYOUT):
+        return resolve(where, wanted, arch or host_arch(), dev=assets is not None)
 
 
 def _boot(session: Session, boot_set: BootSet, machine: MachineOptions, command: Sequence[str]) -> int:

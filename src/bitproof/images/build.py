@@ -26,7 +26,7 @@ from bitproof.images.packages import Job, KernelFiles, debian_arch, fetch_kernel
 from bitproof.images.rootfs import check_packer, make_rootfs
 from bitproof.model.guest_config import ArchConfig, GuestConfig
 from bitproof.model.names import INITRD, KERNEL, ROOTFS
-from bitproof.system.files import Directory, OpenFile, copy_bytes, open_file, write_all
+from bitproof.system.files import Directory, OpenFile, copy_bytes, is_temporary, open_file, write_all
 from bitproof.system.hashing import blake3_digest
 from bitproof.system.process import find_program
 
@@ -186,9 +186,9 @@ def publish(directory: Directory, files: dict[str, OpenFile | bytes]) -> None:
         for name, source in reversed(files.items()):  # the stack renames the last one first
             if not _holds(directory, name, source):
                 _fill(source, staged.enter_context(directory.staged(name, 0o644)))
-    stale = [name for name, _ in directory.names() if name in ROOTFS or name.startswith(initrd.BASE_PREFIX)]
-    for name in stale:
-        if name not in files:
+    for name, _ in directory.names():
+        ours = name in ROOTFS or name.startswith(initrd.BASE_PREFIX)
+        if (ours and name not in files) or is_temporary(name):  # a temporary of a writer that was killed
             directory.remove(name)
     directory.sync()
 

@@ -4,6 +4,7 @@ apt, which mmdebstrap runs, checks Debian's signatures. Scratch files live in a 
 whatever happens; they are no part of a store, so they are written without its protocol.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -154,6 +155,8 @@ def _explained(error: UnavailableError, config: ArchConfig) -> BitproofError:
             what, where=where, problems=dict.fromkeys(unknown), fix="mend packages/*.toml or kernel.package"
         )
     fix = "check the network, the suite and the mirror; without root, uidmap and a range in /etc/subuid are needed"
+    if any(os.strerror(errno.ENOSPC) in line for line in error.details):
+        fix = "free some disk space, or let TMPDIR name a directory that has more"
     return UnavailableError(error.what, where=where, found=error.found, details=error.details, fix=fix)
 
 

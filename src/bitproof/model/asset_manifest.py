@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self, TypeVar
 
 from bitproof.errors import InputError, Problem, shown
-from bitproof.model.decode import Table, child, kind, parse_json
+from bitproof.model.decode import MAX_JSON, Table, child, kind, parse_json
 from bitproof.model.digest import Digest
 from bitproof.model.names import INITRD, KERNEL, MANIFEST, ROOTFS, check_name
 from bitproof.model.version import Version
@@ -127,10 +127,22 @@ class AssetManifest(NamedTuple):
         return manifest
 
     def to_bytes(self) -> bytes:
-        """UTF-8, 2-space indent, final newline; the same bytes for the same content."""
+        """UTF-8, 2-space indent, final newline; the same bytes for the same content.
+
+        Raises:
+            InputError: more bytes than `parse` would read again.
+        """
         import json
 
-        return (json.dumps(self.document, indent=2, ensure_ascii=False) + "\n").encode()
+        data = (json.dumps(self.document, indent=2, ensure_ascii=False) + "\n").encode()
+        if len(data) > MAX_JSON:
+            raise InputError(
+                "the manifest has become too large to be read again; nothing was written",
+                expected=f"at most {MAX_JSON} bytes",
+                found=f"{len(data)} bytes",
+                fix="take old releases that nobody runs any more out of it",
+            )
+        return data
 
 
 def _check_format(document: Mapping[str, object], where: str) -> None:

@@ -17,6 +17,8 @@ T = TypeVar("T")
 MAX_JSON = 16 << 20
 MAX_TOML = 1 << 20
 MAX_DEPTH = 32
+MAX_KEY = 256
+"""Characters of the longest key that a path quotes in full: twice the longest name (FORMATS section 1)."""
 MAX_KEY_PARTS = 16
 MAX_DOTS = 256
 """Dots in one line of TOML: what bounds tomllib's quadratic time whichever way a long key is quoted."""
@@ -28,11 +30,16 @@ _LONG_KEY = rf"(?<![A-Za-z0-9_.-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{{M
 
 
 def child(path: str, key: str | int) -> str:
-    """The path of a value below ``path``: ``assets.releases["2026.0415.1"]``, ``packages[0]``."""
+    """The path of a value below ``path``: ``assets.releases["2026.0415.1"]``, ``packages[0]``.
+
+    A key longer than any name is cut: in a hostile file it would be copied into the path of each of a million values.
+    """
     if isinstance(key, int):
         return f"{path}[{key}]"
+    if len(key) > MAX_KEY or not key.isprintable():
+        return f"{path}[{shown(key)}]"
     if not _PLAIN_KEY.fullmatch(key):
-        return f'{path}["{key}"]' if key.isprintable() else f"{path}[{key!r}]"
+        return f'{path}["{key}"]'
     return f"{path}.{key}" if path else key
 
 

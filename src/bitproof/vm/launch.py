@@ -4,18 +4,18 @@
 process, however that ends (`system.process.tethered`).
 """
 
+import math
 import os
 import signal
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from types import FrameType
 
 from bitproof.errors import BitproofError, InputError, IntegrityError, UnavailableError
 from bitproof.model.report import Report
 from bitproof.system.files import unavailable
+from bitproof.system.interruption import signals_interrupt
 from bitproof.system.process import ENVIRONMENT, end_group, last_lines, tethered
 from bitproof.vm.accelerator import Accelerator, choose
 from bitproof.vm.guest import DOCTOR, MAX_RESULT, quoted_command, read_doctor
@@ -29,7 +29,6 @@ LOGIN_SHELL = ("/bin/sh", "-l")
 """What reads a script from standard input when there is no terminal and no command."""
 READER_GONE = 128 + signal.SIGPIPE
 REAP_SECONDS = 5.0
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def launch(
@@ -103,13 +102,13 @@ def _launch(
     streams: tuple[int | None, int | Sink, int | Sink],
 ) -> int:
     stdin, stdout, stderr = streams
-    if timeout is not None and timeout <= 0:
+    if timeout is not None and not 0 < timeout < math.inf:  # nor NaN, of which no comparison holds
         raise InputError("the timeout is not a time", expected="more than 0 seconds", found=f"{timeout:g}")
     shell = command is None and stdin is not None and os.isatty(stdin)
     quoted = None if shell else quoted_command(LOGIN_SHELL if command is None else command)
     qemu = find_qemu(boot.config.arch)
     with ExitStack() as stack:
-        stack.enter_context(_signals_interrupt())
+        stack.enter_context(signals_interrupt())
         out, errors = _sink(stdout, stack), _sink(stderr, stack)
         child, sockets = stack.enter_context(_running(qemu, boot, accelerator or choose(boot.config.arch, qemu)))
         if shell and stdin is not None:
@@ -194,21 +193,3 @@ def _ended_early(child: "subprocess.Popen[bytes]", session: Session) -> Bitproof
         details=last_lines(session.console_tail.data),
         fix="watch its console with -v",
     )
-
-
-@contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the session as Ctrl-C does, so that the terminal and QEMU are left in order."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, _interrupt) for number in _ENDING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -17,6 +17,8 @@ from bitproof.vm.terminal import Escape
 
 POWER_OFF_SECONDS = 10.0
 """What a guest gets to power off once its shell has ended."""
+MAX_PATIENCE = 60_000
+"""Milliseconds of one wait; poll(2) takes no more than 24 days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ class Session:
                 fix="give it more time with --timeout, or watch its console with -v",
             )
         ends = [end for end in (self._deadline, self._power_off_by) if end is not None]
-        return int((min(ends) - now) * 1000) + 1 if ends else None
+        return min(int((min(ends) - now) * 1000) + 1, MAX_PATIENCE) if ends else None
 
     def _over(self) -> bool:
         if any(sink.waiting is not None for sink in self.ends.sinks):

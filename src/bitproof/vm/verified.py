@@ -18,7 +18,7 @@ from typing import TypeVar
 from bitproof.errors import InputError, IntegrityError, Problem, shown
 from bitproof.model.asset_manifest import BootPins, PinnedFile
 from bitproof.model.guest_config import CPUS, MEMORY_MIB
-from bitproof.model.names import is_hash_name
+from bitproof.model.names import MANIFEST, is_hash_name
 from bitproof.system import lock
 from bitproof.system.files import OpenFile, Progress, copy_bytes, ignore, open_file, unavailable
 from bitproof.system.hashing import blake3_digest
@@ -134,7 +134,7 @@ def open_verified(config: VmConfig, progress: Progress = ignore) -> Iterator[Ver
                 "the boot set is not the pinned one; nothing was started",
                 expected=f"the digests of {config.pins.source}",
                 problems=problems,
-                fix=_mend(config),
+                fix=_mend(config, config.pins),
             )
         yield _boot_set(VerifiedBootSet, config, files)
 
@@ -204,8 +204,10 @@ def _cause(found: int, pinned: int | None) -> str:
     return f"{found} bytes as pinned: bit rot, or changed since the manifest was made"
 
 
-def _mend(config: VmConfig) -> str:
-    """The command that mends a mismatch, by where the files lie."""
+def _mend(config: VmConfig, pins: BootPins) -> str:
+    """The command that mends a mismatch, by where the pins are from and where the files lie."""
+    if Path(pins.source).name != MANIFEST:
+        return "boot the release that was pinned; or pin this one: `bitproof assets hashes --format json`"
     if is_hash_name(config.rootfs.name):
         return "`bitproof assets install` puts the pinned files back from a good assets directory"
     return "`bitproof assets manifest` if the change is wanted, else `bitproof assets build`"
