@@ -4,7 +4,6 @@ Only hash names go, in the base directory and its arch directories, and legacy `
 dead writers. What a running VM holds stays. A manifest that cannot be read removes nothing.
 """
 
-import shutil
 import stat
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from bitproof.assets.store import load_manifest
 from bitproof.errors import BitproofError
 from bitproof.model.asset_manifest import AssetManifest
 from bitproof.model.names import KNOWN_ARCHES, MANIFEST, is_hash_name, is_signature
-from bitproof.system.files import Directory, is_temporary, open_file, unavailable
+from bitproof.system.files import Directory, is_temporary, open_file
 from bitproof.system.lock import Waiting, in_use, locked, silent
 
 LEGACY_PREFIX = "v"
@@ -151,7 +150,4 @@ def _remove(store: Directory, path: str) -> None:
     if state is None or not stat.S_ISDIR(state.st_mode):
         store.remove(name)
         return
-    try:
-        shutil.rmtree(name, dir_fd=store.fd)
-    except OSError as error:
-        raise unavailable(error, "the directory cannot be removed", store.path / name) from None
+    store.remove_tree(name)

@@ -7,13 +7,15 @@ one tick of the clock leaves the times alone. Only producers and sync may believ
 
 import os
 import time
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from bitproof.errors import BitproofError, UnavailableError
 from bitproof.model.decode import parse_json
-from bitproof.model.digest import Digest
+from bitproof.model.digest import Algorithm, Digest
 from bitproof.system.files import Directory, OpenFile, Progress, ignore
-from bitproof.system.hashing import Digests, both_digests
+
+if TYPE_CHECKING:  # imported where used: when nothing changed, nothing is hashed
+    from bitproof.system.hashing import Digests
 
 CACHE_NAME = ".bitproof-digests.json"
 QUIET_NS = 20_000_000
@@ -36,26 +38,49 @@ class DigestCache:
         except BitproofError:
             return cls({})
 
-    def digests(self, path: str, file: OpenFile, progress: Progress = ignore) -> Digests:
+    def digests(self, path: str, file: OpenFile, progress: Progress = ignore) -> "Digests":
         """Both digests of an open file: remembered, or computed and remembered.
 
         Raises:
             UnavailableError: it cannot be read, or changes meanwhile, so that size and digests do not go together.
         """
-        state = [*_identity(file.stat)]
-        entry = self.entries.get(path)
-        if isinstance(entry, list) and entry[:-2] == state and (known := _read(entry, file.size)):
+        from bitproof.system.hashing import Digests, both_digests
+
+        entry = self._entry(path, file)
+        if entry and (blake3 := _digest("blake3", entry[-2])) and (sha256 := _digest("sha256", entry[-1])):
             self.used[path] = entry
             progress(file.size)
-            return known
+            return Digests(blake3, sha256, file.size)
         began = time.time_ns()
         found = both_digests(file, progress)
-        if [*_identity(os.fstat(file.fd))] != state:
+        self._remember(path, file, began, [found.blake3.value, found.sha256.value])
+        return found
+
+    def sha256(self, path: str, file: OpenFile) -> Digest:
+        """The SHA-256 of an open file alone, remembered without a BLAKE3. Raises as `digests`."""
+        entry = self._entry(path, file)
+        if entry and (known := _digest("sha256", entry[-1])):
+            self.used[path] = entry
+            return known
+        from bitproof.system.hashing import sha256_digest
+
+        began = time.time_ns()
+        found = sha256_digest(file)
+        self._remember(path, file, began, ["", found.value])
+        return found
+
+    def _entry(self, path: str, file: OpenFile) -> list[object]:
+        """What is remembered of the file in the state that it is in; empty when nothing is."""
+        entry = self.entries.get(path)
+        return entry if isinstance(entry, list) and entry[:-2] == [*_identity(file.stat)] else []
+
+    def _remember(self, path: str, file: OpenFile, began: int, digests: list[str]) -> None:
+        state = _identity(file.stat)
+        if _identity(os.fstat(file.fd)) != state:
             fix = "wait until nothing writes to it, then try again"
             raise UnavailableError("the file changed while it was read", where=file.path, fix=fix)
         if max(file.stat.st_mtime_ns, file.stat.st_ctime_ns) + QUIET_NS < began:
-            self.used[path] = [*state, found.blake3.value, found.sha256.value]
-        return found
+            self.used[path] = [*state, *digests]
 
     def save(self, directory: Directory) -> None:
         """Remember what was asked for, and nothing else."""
@@ -69,8 +94,8 @@ def _identity(stat: os.stat_result) -> tuple[int, int, int, int, int]:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
-def _read(entry: list[object], size: int) -> Digests | None:
+def _digest(algorithm: Algorithm, value: object) -> Digest | None:
     try:
-        return Digests(Digest("blake3", str(entry[-2])), Digest("sha256", str(entry[-1])), size)
+        return Digest(algorithm, str(value))
     except ValueError:
         return None

@@ -230,6 +230,19 @@ class Directory:
         self.write(name, data)
         return True
 
+    def log(self, name: str) -> OpenFile:
+        """A new empty file in the place of an old one, appended to and read while it grows: a log, so no protocol.
+
+        Raises:
+            UnavailableError: the system refused.
+        """
+        self.remove(name)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            return OpenFile(os.open(name, flags, 0o644, dir_fd=self.fd), self.path / name)
+        except OSError as error:
+            raise unavailable(error, "the log cannot be made", self.path / name) from None
+
     @contextmanager
     def staged(self, name: str, mode: int) -> Iterator[OpenFile]:
         """A temporary file that takes the place of ``name`` when the block ends well, and goes away when it does not.
@@ -268,6 +281,25 @@ class Directory:
             return
         except OSError as error:
             raise unavailable(error, "the file cannot be removed", self.path / name) from None
+
+    def remove_tree(self, name: str) -> None:
+        """Remove a directory and all below it, symlinks not followed; that it is gone already is no error."""
+        import shutil
+
+        try:
+            shutil.rmtree(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise unavailable(error, "the directory cannot be removed", self.path / name) from None
+
+    def move(self, name: str, target: "Directory", new_name: str) -> None:
+        """Rename an entry into ``target``, where only an empty directory may be in its way; there after a power cut."""
+        try:
+            os.rename(name, new_name, src_dir_fd=self.fd, dst_dir_fd=target.fd)
+        except OSError as error:
+            raise unavailable(error, "it cannot be renamed", target.path / new_name) from None
+        target.sync()
 
     def sync(self) -> None:
         """Make renames and removals in this directory last."""

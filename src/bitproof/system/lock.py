@@ -24,20 +24,23 @@ def silent(_: Path) -> None:
 
 
 @contextmanager
-def locked(directory: Directory, *, wait: bool = True, waiting: Waiting = silent) -> Iterator[None]:
-    """Hold the lock of a store or of a manifest's directory.
+def locked(
+    directory: Directory, *, wait: bool = True, waiting: Waiting = silent, name: str = LOCK_NAME
+) -> Iterator[None]:
+    """Hold the lock of a store or of a manifest's directory, or one of several locks that a directory holds.
 
     Args:
         directory: whose lock it is.
         wait: wait for another writer to finish; else fail at once.
         waiting: called once with the lock's path before waiting begins.
+        name: the lock file's name, where a directory has more than one lock.
 
     Raises:
         UnavailableError: another process holds the lock and ``wait`` is false, or the lock file cannot be made.
     """
-    path = directory.path / LOCK_NAME
+    path = directory.path / name
     try:
-        fd = os.open(LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644, dir_fd=directory.fd)
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644, dir_fd=directory.fd)
     except OSError as error:
         raise unavailable(error, "the lock cannot be made", path) from None
     try:

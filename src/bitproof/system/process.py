@@ -1,6 +1,7 @@
 """Other programs: found or named as missing, run with an environment that is made and not inherited, ended in time."""
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -28,8 +29,13 @@ if ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) == 0 and o
     os.execv(argv[0], argv)
 sys.exit(127)
 """
+TAIL = 1 << 16
 STOP_CHECK = 0.1
 """Seconds between two looks whether a program is to stop."""
+
+
+class OverdueError(UnavailableError):
+    """A program did not end in time, or was to stop, and was killed."""
 
 
 def find_program(name: str, package: str) -> str:
@@ -53,6 +59,7 @@ def run(
     pass_fds: Sequence[int] = (),
     cwd: Path | None = None,
     stopped: Callable[[], bool] | None = None,
+    log: int | None = None,
 ) -> bytes:
     """Run a program to its end and return what it wrote to standard output.
 
@@ -64,18 +71,21 @@ def run(
         pass_fds: descriptors it inherits.
         cwd: where it runs.
         stopped: asked now and then; once it says yes, the program is killed as when it takes too long.
+        log: an open file, readable and appended to, that gets what it writes to standard error, while it does.
 
     Raises:
-        UnavailableError: it could not be started, failed, or took too long; quotes the last lines it wrote.
+        UnavailableError: it could not be started, or failed; quotes the last lines it wrote.
+        OverdueError: it took too long; quotes them too.
     """
     name = Path(argv[0]).name
+    logged_before = 0 if log is None else os.fstat(log).st_size
     try:
         with _readable(stdin) as source:
             child = subprocess.Popen(
                 argv,
                 stdin=source,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.PIPE if log is None else log,
                 env={**ENVIRONMENT, **environment},
                 cwd=cwd,
                 pass_fds=tuple(pass_fds),
@@ -85,17 +95,84 @@ def run(
         raise UnavailableError(f"{name} could not be started", where=argv[0], found=error.strerror or error) from None
     try:
         out, err = _output(child, timeout, stopped)
-    except subprocess.TimeoutExpired:
-        raise UnavailableError(
-            f"{name} did not end in time", expected=f"at most {timeout:g} s", found=" ".join(argv)
-        ) from None
+    except subprocess.TimeoutExpired as expired:
+        told = expired.stderr or _tail(log, logged_before) or expired.output or b""
+        raise _overdue(argv, timeout, told) from None
     finally:
         end_group(child)
     if child.returncode:
+        told = err or _tail(log, logged_before) or out
         raise UnavailableError(
-            f"{name} failed", found=f"exit code {child.returncode} of {' '.join(argv)}", details=last_lines(err or out)
+            f"{name} failed", found=f"exit code {child.returncode} of {' '.join(argv)}", details=last_lines(told)
         )
     return out
+
+
+def run_logged(
+    argv: Sequence[str],
+    *,
+    log: int,
+    environment: Mapping[str, str],
+    cwd: Path,
+    timeout: float,
+    stopped: Callable[[], bool],
+    umask: int,
+) -> int:
+    """Run a program whose output, both streams as they come, goes to an open log.
+
+    Args:
+        argv: as for `run`, as are ``environment``, ``timeout`` and ``stopped``.
+        log: an open file, readable and appended to.
+        environment: variables beside `ENVIRONMENT`.
+        cwd: where it runs.
+        timeout: seconds; then it and all its children are killed.
+        stopped: asked now and then; a yes kills it.
+        umask: its file mode creation mask.
+
+    Returns:
+        Its exit code; negative for the signal that ended it.
+
+    Raises:
+        UnavailableError: it could not be started.
+        OverdueError: it took too long, or was to stop; quotes the last lines it wrote.
+    """
+    before = os.fstat(log).st_size
+    environment = {**ENVIRONMENT, **environment}
+    try:
+        child = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=cwd,
+            umask=umask,
+            start_new_session=True,
+        )
+    except OSError as error:
+        what = f"{Path(argv[0]).name} could not be started"
+        raise UnavailableError(what, where=argv[0], found=error.strerror or error) from None
+    try:
+        _wait(child, timeout, stopped)
+    except subprocess.TimeoutExpired:
+        what, details = f"{Path(argv[0]).name} did not end in time", last_lines(_tail(log, before))
+        raise OverdueError(what, expected=f"at most {timeout:g} s", found=" ".join(argv), details=details) from None
+    finally:
+        end_group(child)
+    return child.returncode
+
+
+def _overdue(argv: Sequence[str], timeout: float, told: bytes) -> OverdueError:
+    what = f"{Path(argv[0]).name} did not end in time"
+    return OverdueError(what, expected=f"at most {timeout:g} s", found=" ".join(argv), details=last_lines(told))
+
+
+def _tail(log: int | None, start: int) -> bytes:
+    """The end of what was logged since the log had ``start`` bytes, at most 64 KiB."""
+    if log is None:
+        return b""
+    size = os.fstat(log).st_size
+    return os.pread(log, TAIL, max(start, size - TAIL))
 
 
 @contextmanager
@@ -123,6 +200,21 @@ def _output(
         except subprocess.TimeoutExpired:
             if stopped() or time.monotonic() >= deadline:
                 raise
+
+
+def _wait(child: "subprocess.Popen[bytes]", timeout: float, stopped: Callable[[], bool]) -> None:
+    """Wait for a child without pipes; raises as `_output`. A poll of its pidfd: `Popen.wait` sleeps up to 50 ms."""
+    deadline = time.monotonic() + timeout
+    ended = select.poll()
+    pidfd = os.pidfd_open(child.pid)
+    try:
+        ended.register(pidfd, select.POLLIN)
+        while not ended.poll(min(STOP_CHECK, max(0, deadline - time.monotonic())) * 1000):
+            if stopped() or time.monotonic() >= deadline:
+                raise subprocess.TimeoutExpired(child.args, timeout)
+    finally:
+        os.close(pidfd)
+    child.wait()
 
 
 def tethered(argv: Sequence[str]) -> list[str]:

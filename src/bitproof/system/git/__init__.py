@@ -1,0 +1,1 @@
+"""The git program, hardened: run, examined config, HEAD without it, work trees."""
