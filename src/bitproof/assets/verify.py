@@ -141,10 +141,15 @@ def _size_findings(manifest: AssetManifest, base: Path) -> Iterator[Finding]:
         path = base / relative_path(arch, asset.name)
         if path.is_file():
             size = path.stat().st_size
-            verdict = Verdict.OK if size == asset.size else Verdict.DRIFTED
-            sizes = {"expected": f"{asset.size} bytes", "found": f"{size} bytes"}
-            fix = "" if size == asset.size else FIXES[Mode.DEV]
-            yield Finding(name=relative_path(arch, asset.name), verdict=verdict, path=str(path), fix=fix, **sizes)
+            same = size == asset.size
+            yield Finding(
+                name=relative_path(arch, asset.name),
+                verdict=Verdict.OK if same else Verdict.DRIFTED,
+                path=str(path),
+                expected=f"{asset.size} bytes",
+                found=f"{size} bytes",
+                fix="" if same else FIXES[Mode.DEV],
+            )
 
 
 def _current_assets(manifest: AssetManifest) -> Iterator[tuple[str, Asset]]:

@@ -1,8 +1,7 @@
 """Strict reading of JSON and TOML, and typed getters that note *every* problem with its path.
 
-What it refuses follows FORMATS section 1: sizes are capped before parsing, text is strict
-UTF-8, duplicate keys, NaN and deep nesting are problems. What it leaves out: what the values mean, which is each
-document's own.
+What it refuses follows FORMATS section 1: sizes are capped before parsing, text is strict UTF-8, duplicate keys, NaN
+and deep nesting are problems. What it leaves out: what the values mean, which is each document's own.
 """
 
 import re
@@ -154,7 +153,7 @@ def _surrogates(value: object, path: str, depth: int) -> Iterator[Problem]:
             yield from _surrogates(inner, child(path, key), depth + 1)
 
 
-def parse_toml(data: bytes, where: str) -> dict[str, object]:
+def parse_toml(data: bytes, where: str, limit: int = MAX_TOML) -> dict[str, object]:
     """A TOML document, read strictly.
 
     Raises:
@@ -162,7 +161,7 @@ def parse_toml(data: bytes, where: str) -> dict[str, object]:
     """
     import tomllib
 
-    text = decode_text(data, where, MAX_TOML)
+    text = decode_text(data, where, limit)
     for number, line in enumerate(text.split("\n"), 1):
         if line.count(".") > MAX_DOTS:
             raise InputError("a line has too many dots", where=f"{where}:{number}", expected=f"at most {MAX_DOTS}")

@@ -1,6 +1,7 @@
 """Verdicts with evidence, and the report they add up to (FORMATS section 7, ``verify --json``)."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,12 +27,15 @@ class Finding:
     found: str = ""
     detail: str = ""
     fix: str = ""
+    explanation: Mapping[str, object] | None = None
+    """Why the bytes differ, as JSON (`proof.explanation`); None where nobody can say."""
 
-    def document(self) -> dict[str, str]:
-        """As JSON; ``detail`` and ``fix`` only when they say something."""
-        document = {"name": self.name, "verdict": str(self.verdict), "path": self.path}
+    def document(self) -> dict[str, object]:
+        """As JSON; ``detail``, ``fix`` and ``explanation`` only when they say something."""
+        document: dict[str, object] = {"name": self.name, "verdict": str(self.verdict), "path": self.path}
         document |= {"expected": self.expected, "found": self.found}
-        return document | {key: text for key, text in (("detail", self.detail), ("fix", self.fix)) if text}
+        told = {"detail": self.detail, "fix": self.fix, "explanation": self.explanation}
+        return document | {key: value for key, value in told.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
