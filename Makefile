@@ -1,5 +1,5 @@
 BIN := .venv/bin
-PURE := src/bitproof/model/*,src/bitproof/assets/compat.py,src/bitproof/assets/pins.py
+PURE := src/bitproof/model/*,src/bitproof/assets/compat.py,src/bitproof/assets/pins.py,src/bitproof/caps/plan.py,src/bitproof/proof/*
 
 .PHONY: help demo check test bench format clean
 .NOTPARALLEL:
@@ -8,7 +8,8 @@ PURE := src/bitproof/model/*,src/bitproof/assets/compat.py,src/bitproof/assets/p
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup-demo ## set everything up, then build, verify and boot the example image
+demo: setup-demo ## set everything up, then rebuild and prove the pinned product, and build, verify and boot the image
+	PATH="$(CURDIR)/$(BIN):$$PATH" examples/pylon/demo
 	PATH="$(CURDIR)/$(BIN):$$PATH" examples/microvm/demo
 
 check: setup-check ## format, lint, types, layers, file sizes

@@ -1,0 +1,1 @@
+"""Why artifacts differ."""
