@@ -1,0 +1,1 @@
+"""Artifacts built from siblings: drivers, a made environment, wrapping, recorded inputs."""

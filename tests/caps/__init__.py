@@ -1,0 +1,1 @@
+"""Caps: pins to proved artifacts, on real git and real compilers."""
