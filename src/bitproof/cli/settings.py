@@ -40,6 +40,8 @@ class Settings(NamedTuple):
     config: str = "guest/config"
     artifacts: str = "guest/artifacts"
     given: frozenset[str] = frozenset()
+    caps: Mapping[str, object] = {}
+    """The ``[caps]`` table as it is written; ``cli.caps.settings`` reads it."""
 
     def directory(self, key: str) -> Setting[Path]:
         """``assets``, ``config`` or ``artifacts``, below the file's directory."""
@@ -103,6 +105,7 @@ def read_settings(data: bytes, path: Path) -> Settings:
         config=assets.text("config", "guest/config"),
         artifacts=assets.text("artifacts", "guest/artifacts"),
         given=frozenset(f"{table.path}.{key}" for table in (product, assets) for key in table.values),
+        caps=root.table("caps", required=False).values,
     )
     _only_known(root, product, assets)
     if problems:

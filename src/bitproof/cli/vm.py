@@ -13,7 +13,7 @@ import click
 from bitproof import pipeline
 from bitproof.assets.pins import parse_pins
 from bitproof.assets.resolve import BootSet, resolve
-from bitproof.cli.produce import project, reporters
+from bitproof.cli.assets.produce import project, reporters
 from bitproof.cli.progress import byte_progress
 from bitproof.cli.project import (
     MAKE_LAYOUT,

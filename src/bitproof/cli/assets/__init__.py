@@ -1,0 +1,1 @@
+"""``bitproof assets``: the asset pipeline."""

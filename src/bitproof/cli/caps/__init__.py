@@ -1,0 +1,1 @@
+"""``bitproof caps``: the pins of sibling repositories."""

@@ -1,0 +1,81 @@
+"""A product below a directory, as the command line sees it, and what a command says of it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from bitproof.cli.main import main
+from tests.caps.shelf import SHA, Shelf, sha256
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "pylon"
+LOCAL = "--allow-local-repos"
+BITPROOF = Path(sys.executable).parent / "bitproof"
+
+
+class Told(NamedTuple):
+    """How a command ended: its exit code and both streams."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:  # noqa: ANN401 - JSON
+        return json.loads(self.out)
+
+
+class Terminal:
+    """Runs commands in a directory, in this process."""
+
+    def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.directory = directory
+        self.capsys = capsys
+        monkeypatch.chdir(directory)
+        monkeypatch.delenv("BITPROOF_GIT_ROOT", raising=False)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(directory.parent / "cache"))
+        monkeypatch.setenv("HOME", str(directory.parent / "home"))
+
+    def __call__(self, *argv: str) -> Told:
+        self.capsys.readouterr()
+        code = main(["caps", *argv])
+        out, err = self.capsys.readouterr()
+        return Told(code, out, err)
+
+
+def run(directory: Path, *argv: str, cache: Path | None = None, **environ: str) -> Told:
+    """Run ``bitproof caps`` in a process of its own, with nothing of our environment."""
+    environ = {"XDG_CACHE_HOME": str(cache or directory.parent / "cache"), "PATH": "/usr/bin:/bin", **environ}
+    done = subprocess.run(
+        [BITPROOF, "caps", *argv], cwd=directory, env=environ, capture_output=True, text=True, check=False, timeout=120
+    )
+    return Told(done.returncode, done.stdout, done.stderr)
+
+
+def entry(name: str, *, sha: str = SHA, digest: str = "", more: str = "") -> str:
+    """One ``[[cap]]`` of a `Shelf`: its artifact holds its name."""
+    digest = digest or sha256(name.encode()).value
+    return (
+        f'\n[[cap]]\nid = "{name}"\nrepo = "https://example.org/{name}.git"\nsha = "{sha}"\ntarget = ""\n'
+        f'artifact = "out/{name}.wasm"\nsha256 = "{digest}"\n{more}'
+    )
+
+
+def lay_out(root: Path, *entries: str, product: str = "", settings: str = 'git_root = "../git"') -> Shelf:
+    """A manifest, a ``bitproof.toml``, and a composed artifact that is as pinned unless ``product`` is another."""
+    shelf = Shelf(root)
+    shelf.manifest()
+    digest = product or sha256(b"pylon").value
+    (shelf.roots.own / "caps-manifest.toml").write_text(f'pylon_sha256 = "{digest}"\n' + "".join(entries))
+    (shelf.roots.own / "bitproof.toml").write_text(f"[caps]\n{settings}\n")
+    return shelf
+
+
+def siblings(root: Path) -> Path:
+    """The example's product and remotes below ``root``; nothing is cloned yet."""
+    subprocess.run([EXAMPLE / "make-siblings", root], check=True, capture_output=True, env={"PATH": "/usr/bin:/bin"})
+    return root / "pylon"
