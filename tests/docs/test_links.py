@@ -14,7 +14,7 @@ HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 MAX_LINE = 125
 PAGES = [path for path in documents(ROOT) if path.parent.name in {"explanation", "how-to", "reference"}]
-PAGES += [ROOT / "README.md", ROOT / "docs" / "README.md", ROOT / "docs" / "tutorial.md"]
+PAGES += [ROOT / "README.md", ROOT / "docs" / "README.md", *(ROOT / "docs").glob("tutorial*.md")]
 
 
 def anchors(path: Path) -> set[str]:

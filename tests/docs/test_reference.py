@@ -77,7 +77,7 @@ def test_a_command_has_a_section_with_just_its_options(name: str) -> None:
 
 
 def test_every_section_of_a_command_is_of_one_that_there_is() -> None:
-    groups = ("assets ", "vm ")
+    groups = ("assets ", "caps ", "init ", "vm ")
     assert [name for name in sections(page("cli")) if name.startswith(groups) and name not in COMMANDS] == []
 
 
@@ -109,6 +109,9 @@ def read_keys(path: Path) -> set[str]:
     [
         ("model/guest_config.py", "guest-config", {"compression", "suite", "modules", "cpus", "min_binary"}),
         ("cli/settings.py", "settings", {"home", "version_from", "artifacts", "timeout"}),
+        ("cli/caps/settings.py", "settings", {"git_root", "command", "adapter"}),
+        ("model/caps_manifest.py", "caps-manifest", {"repo", "sha", "local_dir", "precomposed"}),
+        ("proof/inputs.py", "builds", {"commit", "driver", "host", "parts"}),
     ],
 )
 def test_every_key_that_is_read_is_documented(module: str, name: str, some: set[str]) -> None:
