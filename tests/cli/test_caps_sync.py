@@ -354,9 +354,12 @@ def test_interrupted_it_ends_what_it_started_and_the_next_one_heals(product: Pro
     with subprocess.Popen(
         product.argv(), cwd=product.own, env=product.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        child = int(started.read_text())
-        process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        try:
+            child = int(started.read_text())
+            process.send_signal(number)
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
 
     assert (process.returncode, err) == (130, "error: interrupted\n")
     assert not Path(f"/proc/{child}").exists()

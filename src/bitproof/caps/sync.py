@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # imported where used: a sync that has nothing to do needs no
 
     from bitproof.proof.explanation import Explanation
 
+HEARTBEAT = 0.2
+"""Seconds between two looks for a signal."""
+
 Began = Callable[[Cap, str], None]
 """Told a cap and the step that begins."""
 
@@ -129,11 +132,24 @@ def sync(
             groups = [pool.submit(doing.group, group) for group in _by_sibling(actions)]
             pool.submit(doing.after, groups, last)
             for action in actions:
-                yield doing.outcomes[action.cap.id].result()
+                yield _awaited(doing.outcomes[action.cap.id])
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _awaited(future: "Future[Outcome]") -> Outcome:
+    """The outcome, once it is there.
+
+    One wait without end can sleep through Ctrl-C: Python looks for signals between two bytecodes, and one that comes
+    while this thread waits for its turn is seen only after the wait. So it is many short ones.
+    """
+    from concurrent.futures import wait
+
+    while not wait([future], HEARTBEAT).done:
+        pass
+    return future.result()
 
 
 def _by_sibling(actions: Sequence[Action]) -> list[list[Action]]:
