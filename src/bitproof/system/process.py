@@ -155,8 +155,7 @@ def run_logged(
     try:
         _wait(child, timeout, stopped)
     except subprocess.TimeoutExpired:
-        what, details = f"{Path(argv[0]).name} did not end in time", last_lines(_tail(log, before))
-        raise OverdueError(what, expected=f"at most {timeout:g} s", found=" ".join(argv), details=details) from None
+        raise _overdue(argv, timeout, _tail(log, before)) from None
     finally:
         end_group(child)
     return child.returncode

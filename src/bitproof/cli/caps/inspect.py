@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from bitproof.caps.siblings import open_below, open_sibling
-from bitproof.cli.caps.settings import Product, load_product, manifest_options
-from bitproof.cli.project import settings
+from bitproof.cli.caps.settings import Product, manifest_options, product_wanted
 from bitproof.cli.render import print_report, table
 from bitproof.cli.session import Session, pass_session
 from bitproof.errors import BitproofError, InputError, shown
@@ -33,7 +32,7 @@ def check(session: Session, ids: tuple[str, ...], plan: str | None, **where: obj
     """
     if ids:
         raise InputError("check takes no ids", fix="bitproof caps check")
-    product = load_product(settings(), **where)  # type: ignore[arg-type]  # those of manifest_options
+    product = product_wanted(where)
     path = str(product.path)
     told = f"{len(product.manifest.caps)} caps, every field as it should be"
     findings = [Finding(name="structure", verdict=Verdict.OK, path=path, found=told)]
@@ -91,7 +90,7 @@ def _planned(base: Path, words: list[str]) -> set[str]:
 @pass_session
 def list_caps(session: Session, ids: tuple[str, ...], **where: object) -> None:
     """List the caps: id, repo, commit, and what lies on disk."""
-    product = load_product(settings(), **where)  # type: ignore[arg-type]  # those of manifest_options
+    product = product_wanted(where)
     rows = [_row(product, cap) for cap in product.manifest.select(ids)]
     if session.json:
         session.print_json({"ok": True, "caps": rows})

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bitproof.cli.caps.settings import Product, cache_directory, load_product, manifest_options
+from bitproof.cli.caps.settings import Product, cache_directory, manifest_options, product_wanted
 from bitproof.cli.progress import byte_progress, stages
-from bitproof.cli.project import settings, waiting_note
+from bitproof.cli.project import waiting_note
 from bitproof.cli.session import Session, pass_session
 from bitproof.errors import InputError
 from bitproof.model.caps_manifest import Cap, parse_caps_manifest
@@ -45,7 +45,7 @@ def verify(session: Session, ids: tuple[str, ...], strict: bool, **where: object
     """
     from bitproof.caps.verify import verify as verify_caps
 
-    product = load_product(settings(), **where)  # type: ignore[arg-type]  # those of manifest_options
+    product = product_wanted(where)
     caps = product.manifest.select(ids)
     with byte_progress(session, "verifying", _total(product, caps)) as progress:
         report = verify_caps(product.manifest, caps, product.roots, progress)
@@ -128,7 +128,7 @@ def regen(session: Session, ids: tuple[str, ...], dry_run: bool, **where: object
     from bitproof.caps.regen import pinnable_head
     from bitproof.caps.regen import regen as regenerate
 
-    product = load_product(settings(), **where)  # type: ignore[arg-type]  # those of manifest_options
+    product = product_wanted(where)
     product.manifest.select(ids)
 
     def pinnable(cap: Cap) -> str:
@@ -161,7 +161,7 @@ def compose(session: Session, ids: tuple[str, ...], **where: object) -> None:
 
     if ids:
         raise InputError("compose takes no ids", fix="bitproof caps compose")
-    product = load_product(settings(), **where)  # type: ignore[arg-type]  # those of manifest_options
+    product = product_wanted(where)
     commands = (*product.settings.precompose, *product.settings.compose)
     if not product.settings.compose:
         fix = 'set compose = ["…"] in the [caps] table of bitproof.toml'

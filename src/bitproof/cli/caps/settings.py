@@ -4,12 +4,13 @@ import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from bitproof.caps.siblings import Roots
 from bitproof.cli.project import PATH
+from bitproof.cli.project import settings as current_settings
 from bitproof.cli.session import F
 from bitproof.cli.settings import Settings
 from bitproof.errors import InputError, Problem, shown
@@ -83,6 +84,11 @@ def manifest_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def product_wanted(options: Mapping[str, Any]) -> Product:
+    """The product that the options of `manifest_options`, ids apart, and the settings name; see `load_product`."""
+    return load_product(current_settings(), **options)
 
 
 def load_product(found: Settings, manifest: Path | None, git_root: Path | None, *, allow_local: bool) -> Product:

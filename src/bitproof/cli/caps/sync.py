@@ -14,12 +14,13 @@ from bitproof.caps.siblings import Roots
 from bitproof.caps.survey import survey
 from bitproof.caps.sync import Outcome, Word, settled
 from bitproof.caps.sync import sync as sync_caps
-from bitproof.cli.caps.settings import Product, cache_directory, load_product, manifest_options
+from bitproof.cli.caps.settings import Product, cache_directory, manifest_options, product_wanted
 from bitproof.cli.progress import stages
-from bitproof.cli.project import settings, waiting_note
+from bitproof.cli.project import waiting_note
 from bitproof.cli.session import Session, pass_session
 from bitproof.errors import IntegrityError, UnavailableError
 from bitproof.model.caps_manifest import Cap
+from bitproof.model.digest import Digest
 from bitproof.model.report import Report
 
 if TYPE_CHECKING:  # imported where used: what builds and explains costs more than looking at 74 caps
@@ -43,7 +44,7 @@ def sync(
     OK: the bytes match. SKIP: not pinned yet. FAIL: clone, checkout or build failed. MISMATCH: built, and the bytes
     differ. Exit 0 when all are OK or SKIP, 3 when only tools, remotes or the disk did not serve.
     """
-    product = load_product(settings(), **where)  # type: ignore[arg-type]  # those of manifest_options
+    product = product_wanted(where)
     caps = product.manifest.select(ids)
     parts = part_pins(product.manifest.caps)
     actions = plan_sync(caps, survey(caps, product.roots, use_cache=not no_cache), parts)
@@ -53,7 +54,7 @@ def sync(
     if all(action.verb in {Verb.KEEP, Verb.SKIP} for action in actions):
         outcomes = [_printed(session, outcome) for outcome in settled(actions, product.roots)]
     else:
-        outcomes = _run(session, product, actions, jobs or os.cpu_count() or 1, keep=keep)
+        outcomes = _run(session, product, actions, parts, jobs=jobs or os.cpu_count() or 1, keep=keep)
     code = exit_code(outcomes)
     if session.json:
         report = Report(tuple(outcome.finding() for outcome in outcomes))
@@ -75,7 +76,15 @@ def _print_plan(session: Session, actions: tuple[Action, ...]) -> None:
     session.result("\n".join(lines), {"ok": True, "plan": rows})
 
 
-def _run(session: Session, product: Product, actions: tuple[Action, ...], jobs: int, *, keep: bool) -> list[Outcome]:
+def _run(
+    session: Session,
+    product: Product,
+    actions: tuple[Action, ...],
+    parts: tuple[tuple[str, Digest], ...],
+    *,
+    jobs: int,
+    keep: bool,
+) -> list[Outcome]:
     """Do the plan and print each outcome as it is known."""
     from bitproof.caps.evidence import Evidence
     from bitproof.caps.work import Work
@@ -91,7 +100,6 @@ def _run(session: Session, product: Product, actions: tuple[Action, ...], jobs: 
         def began(cap: Cap, step: str) -> None:
             stage(f"{cap.id}: {step}")
 
-        parts = part_pins(product.manifest.caps)
         for outcome in sync_caps(actions, product.roots, work, jobs=jobs, stop=stop, parts=parts, began=began):
             told = explained(outcome, evidence, product.roots)
             beside = evidence.lay_beside(outcome.cap, product.roots) if keep and outcome.word is Word.MISMATCH else None
