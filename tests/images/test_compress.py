@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitproof.images.compress import segment, unpacked
+from bitproof.images.initrd.compress import segment, unpacked
 from bitproof.model.guest_config import COMPRESSIONS, LEVELS
 
 

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitproof.errors import InputError, IntegrityError, UnavailableError
-from bitproof.images import cpio, initrd
 from bitproof.images.config import Artifacts
-from bitproof.images.packages import KernelFiles
+from bitproof.images.initrd import cpio
+from bitproof.images.initrd import image as initrd
+from bitproof.images.kernel.package import KernelFiles
 from bitproof.system.files import Directory
 
 VIRTIO = ("virtio_ring", "virtio", "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "overlay")

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitproof.errors import InputError
-from bitproof.images.modules import ModuleIndex, load_order, module_name, read_index
+from bitproof.images.initrd.modules import ModuleIndex, load_order, module_name, read_index
 
 DEP = """\
 kernel/virtio/virtio_ring.ko:

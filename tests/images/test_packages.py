@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bitproof.errors import InputError, UnavailableError
-from bitproof.images.packages import Job, debian_arch, fetch_kernel, mmdebstrap, unpack_kernel, workspace
+from bitproof.images.debian import Job, debian_arch, mmdebstrap, workspace
+from bitproof.images.kernel.package import fetch_kernel, unpack_kernel
 from bitproof.model.guest_config import ArchConfig, KernelSource
 
 

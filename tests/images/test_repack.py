@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from bitproof.errors import BitproofError, InputError, IntegrityError, UnavailableError
-from bitproof.images import compress, initrd
 from bitproof.images.build import repack_arch
 from bitproof.images.config import load_guest_config
+from bitproof.images.initrd import compress
+from bitproof.images.initrd import image as initrd
 from bitproof.model.guest_config import COMPRESSIONS, GuestConfig
 from bitproof.system.files import Directory
 from tests.conftest import ARCH, EPOCH, GUEST

@@ -5,7 +5,7 @@ import pytest
 
 from bitproof.errors import InputError
 from bitproof.images.config import OverlayEntry
-from bitproof.images.rootfs import filter_tree
+from bitproof.images.rootfs.filter import filter_tree
 from tests.images.trees import DEBIAN, EPOCH, TMP, content, filtered, listing, pack
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bitproof.errors import UnavailableError
-from bitproof.images.packages import Job
-from bitproof.images.rootfs import check_packer, pack_rootfs
+from bitproof.images.debian import Job
+from bitproof.images.rootfs.pack import check_packer, pack_rootfs
 from bitproof.model.guest_config import ArchConfig, KernelSource
 from tests.images.trees import DEBIAN, EPOCH, TMP, filtered
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bitproof.images.config import OverlayEntry
-from bitproof.images.rootfs import filter_tree
+from bitproof.images.rootfs.filter import filter_tree
 
 EPOCH = 1_700_000_000
 KINDS = {stat.S_IFDIR: tarfile.DIRTYPE, stat.S_IFLNK: tarfile.SYMTYPE, stat.S_IFCHR: tarfile.CHRTYPE}

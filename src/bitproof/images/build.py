@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from bitproof.errors import InputError, UnavailableError
-from bitproof.images import initrd
 from bitproof.images.config import Artifacts, open_kernel, read_artifacts
-from bitproof.images.cpio import MAX_FIELD
-from bitproof.images.packages import Job, KernelFiles, debian_arch, fetch_kernel, workspace
-from bitproof.images.rootfs import check_packer, make_rootfs
+from bitproof.images.debian import Job, debian_arch, workspace
+from bitproof.images.initrd import image as initrd
+from bitproof.images.initrd.cpio import MAX_FIELD
+from bitproof.images.kernel.package import KernelFiles, fetch_kernel
+from bitproof.images.rootfs.image import make_rootfs
+from bitproof.images.rootfs.pack import check_packer
 from bitproof.model.guest_config import ArchConfig, GuestConfig
 from bitproof.model.names import INITRD, KERNEL, ROOTFS
 from bitproof.system.files import Directory, OpenFile, copy_bytes, is_temporary, open_file, write_all

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bitproof.errors import InputError, IntegrityError, UnavailableError
-from bitproof.images import compress, cpio
 from bitproof.images.config import Artifacts
-from bitproof.images.modules import BASE, MAX_MODULE, OPTIONAL, ModuleIndex, load_order, read_index
-from bitproof.images.packages import KernelFiles
+from bitproof.images.initrd import compress, cpio
+from bitproof.images.initrd.modules import BASE, MAX_MODULE, OPTIONAL, ModuleIndex, load_order, read_index
+from bitproof.images.kernel.package import KernelFiles
 from bitproof.model.digest import Digest
 from bitproof.system.files import Directory, read_file
 from bitproof.system.hashing import bytes_digest

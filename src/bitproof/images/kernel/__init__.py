@@ -1,0 +1,1 @@
+"""The kernel and what an initrd takes from beside it."""

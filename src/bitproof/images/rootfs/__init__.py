@@ -1,0 +1,1 @@
+"""The rootfs: a tree through a filter, packed as an image."""
