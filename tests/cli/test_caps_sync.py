@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import signal
 import subprocess
 from pathlib import Path
@@ -364,6 +365,24 @@ def test_interrupted_it_ends_what_it_started_and_the_next_one_heals(product: Pro
     assert (process.returncode, err) == (130, "error: interrupted\n")
     assert not Path(f"/proc/{child}").exists()
     go.touch()
+    assert product.sync() == Told(0, ALL_OK, "")
+
+
+def test_killed_it_takes_its_builds_with_it(product: Product) -> None:
+    started = product.root / "started"
+    os.mkfifo(started)
+    wait = f"[ -e {product.root}/go ] || {{ sleep 1000 & echo $$ $! >{started}; wait; }}"
+    product.pin("two", product.publish("two", wait, "printf two >out/two.wasm"))
+    with subprocess.Popen(product.argv(), cwd=product.own, env=product.environ, stdout=subprocess.DEVNULL) as process:
+        try:
+            running = [os.pidfd_open(int(number)) for number in started.read_text().split()]
+        finally:
+            process.kill()
+
+    for child in running:
+        assert select.select([child], [], [], 30)[0], "the build still runs"
+        os.close(child)
+    (product.root / "go").touch()
     assert product.sync() == Told(0, ALL_OK, "")
 
 

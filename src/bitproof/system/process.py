@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bitproof.errors import UnavailableError
+from bitproof.system.warden import guarded
 
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -120,6 +121,8 @@ def run_logged(
 ) -> int:
     """Run a program whose output, both streams as they come, goes to an open log.
 
+    It ends with this process, even when that is SIGKILLed (`warden`).
+
     Args:
         argv: as for `run`, as are ``environment``, ``timeout`` and ``stopped``.
         log: an open file, readable and appended to.
@@ -153,7 +156,9 @@ def run_logged(
         what = f"{Path(argv[0]).name} could not be started"
         raise UnavailableError(what, where=argv[0], found=error.strerror or error) from None
     try:
-        _wait(child, timeout, stopped)
+        with guarded(child.pid):
+            _await_end(child, timeout, stopped)
+        child.wait()
     except subprocess.TimeoutExpired:
         raise _overdue(argv, timeout, _tail(log, before)) from None
     finally:
@@ -201,8 +206,11 @@ def _output(
                 raise
 
 
-def _wait(child: "subprocess.Popen[bytes]", timeout: float, stopped: Callable[[], bool]) -> None:
-    """Wait for a child without pipes; raises as `_output`. A poll of its pidfd: `Popen.wait` sleeps up to 50 ms."""
+def _await_end(child: "subprocess.Popen[bytes]", timeout: float, stopped: Callable[[], bool]) -> None:
+    """Wait until a child without pipes has ended, and leave it to be reaped; raises as `_output`.
+
+    A poll of its pidfd: `Popen.wait` sleeps up to 50 ms.
+    """
     deadline = time.monotonic() + timeout
     ended = select.poll()
     pidfd = os.pidfd_open(child.pid)
@@ -213,7 +221,6 @@ def _wait(child: "subprocess.Popen[bytes]", timeout: float, stopped: Callable[[]
                 raise subprocess.TimeoutExpired(child.args, timeout)
     finally:
         os.close(pidfd)
-    child.wait()
 
 
 def tethered(argv: Sequence[str]) -> list[str]:
