@@ -77,20 +77,24 @@ class AssetManifest(asset_manifest.AssetManifest):
 
 
 def cleanup_unused_assets(
-    base_dir: Path | str, manifest: asset_manifest.AssetManifest | None = None, keep: Collection[str] = ()
+    base_dir: Path | str,
+    manifest: asset_manifest.AssetManifest | None = None,
+    keep: Collection[str] = (),
+    pins: Collection[BootPins] = (),
 ) -> Cleaned:
     """Remove from a store the hash-named files that no release in force needs (FORMATS section 5).
 
     Args:
         base_dir: the store.
         manifest: what is in force; None reads the store's own.
-        keep: hash names or asset versions to keep.
+        keep: hash names or asset versions to keep, beside those of the store's keep list.
+        pins: boot sets to keep, such as those that VMs were made with.
 
     Raises:
         UnavailableError: no store or no manifest, or a removal is refused.
-        InputError: a bad manifest; nothing is removed.
+        InputError: a bad manifest or keep list; nothing is removed.
     """
-    return cleanup(Path(base_dir), manifest=manifest, keep=keep)
+    return cleanup(Path(base_dir), manifest=manifest, keep=keep, pins=pins)
 
 
 def _version(text: Version | str) -> Version:

@@ -9,6 +9,7 @@ import pytest
 from bitproof.assets.cleanup import Cleaned, Removal, cleanup
 from bitproof.errors import InputError, UnavailableError
 from bitproof.model.asset_manifest import AssetManifest
+from bitproof.model.version import Version
 from bitproof.system.files import Directory, open_file
 from bitproof.system.lock import LOCK_NAME, hold, locked
 from tests.assets.layouts import fill, stored, write_manifest
@@ -83,6 +84,42 @@ def test_a_mistyped_name_to_keep_removes_nothing(base: Path) -> None:
         "  found:    '2026.0415.3'"
     )
     assert {name: data for name, data in tree(base).items() if name != LOCK_NAME} == before
+
+
+def test_what_the_keep_list_of_the_store_names_is_kept(base: Path) -> None:
+    (base / "keep").write_text(f"# a customer\n2026.0415.2  # until May\n{stored('c')[0]}\n")
+    assert removed(cleanup(base)) == stored("c")[1:]
+    assert removed(cleanup(base, keep=stored("c")[1:])) == []
+    assert (base / "keep").exists()
+
+
+def test_a_bad_line_in_the_keep_list_removes_nothing(base: Path) -> None:
+    (base / "keep").write_text("2026.0415.2\n2026.0415.3\n")
+    before = tree(base)
+    for dry_run in (True, False):
+        assert refusal(InputError, lambda: cleanup(base, dry_run=dry_run)) == (  # noqa: B023 - called at once
+            "the keep list is not usable\n"
+            f"  where:    {base}/keep\n"
+            "  - line 2: neither a hash name nor a release of the manifest: found '2026.0415.3'\n"
+            "  fix:      correct or remove these lines; until then nothing is removed"
+        )
+    assert {name: data for name, data in tree(base).items() if name != LOCK_NAME} == before
+
+
+@pytest.mark.parametrize("target", ["list", "gone"])
+def test_a_keep_list_that_is_a_symlink_removes_nothing(base: Path, tmp_path: Path, target: str) -> None:
+    (tmp_path / "list").write_text("")
+    (base / "keep").symlink_to(tmp_path / target)
+    before = tree(base)
+    sentence = refusal(InputError, lambda: cleanup(base))
+    assert sentence == f"the keep list is a symlink\n  where:    {base}/keep\n  expected: a regular file"
+    assert {name: data for name, data in tree(base).items() if name != LOCK_NAME} == before
+
+
+def test_what_is_pinned_is_kept(base: Path) -> None:
+    pins = AssetManifest.read(document({FIRST: release("c")})).releases[Version(FIRST)].pins("x86_64", "pins.json")
+    assert pins is not None
+    assert removed(cleanup(base, pins=[pins])) == stored("b")
 
 
 def test_keys_signatures_dashes_and_dot_files_survive(base: Path) -> None:

@@ -181,6 +181,47 @@ def test_cleanup_keeps_what_it_is_told_to(layout: Path, store: Path, run: Run, k
     assert (store / stored("initrd.img")).is_file()
 
 
+def test_cleanup_keeps_what_the_keep_list_names_and_refuses_one_that_is_bad(
+    layout: Path, store: Path, run: Run
+) -> None:
+    replace_initrd(layout, run)
+    (store / "keep").write_text(f"{VERSION}  # a customer\n")
+    assert run("assets", "cleanup").out == f"{store}: removed 0 files, 0 B\n"
+    (store / "keep").write_text("vmlinuz\n")
+    (store / ".bitproof.lock").unlink()
+    before = tree(store)
+
+    done = run("assets", "cleanup")
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "error: the keep list is not usable\n"
+        f"  where:    {store}/keep\n"
+        "  - line 1: neither a hash name nor a release of the manifest: found 'vmlinuz'\n"
+        "  fix:      correct or remove these lines; until then nothing is removed\n"
+    )
+    assert tree(store) == before
+
+
+def test_cleanup_keeps_the_files_of_pins_and_refuses_pins_that_are_bad(
+    layout: Path, store: Path, run: Run, tmp_path: Path
+) -> None:
+    pins, broken = tmp_path / "pins.json", tmp_path / "broken.json"
+    pins.write_text(run("assets", "hashes", "--format", "json").out)
+    broken.write_text("{}")
+    replace_initrd(layout, run)
+    before = tree(store)
+
+    bad = run("assets", "cleanup", "--pins", pins, "--pins", broken)
+    assert (bad.code, bad.out) == (2, "")
+    assert bad.err.startswith(f"error: the pins are not usable\n  where:    {broken}\n")
+    assert tree(store) == before
+
+    assert run("assets", "cleanup", "--pins", pins).out == f"{store}: removed 0 files, 0 B\n"
+    assert run("assets", "cleanup").code == 0
+    assert not (store / stored("initrd.img")).exists()
+
+
 def test_cleanup_keeps_what_a_running_vm_holds(layout: Path, store: Path, run: Run) -> None:
     replace_initrd(layout, run)
     with (store / stored("initrd.img")).open("rb") as held:

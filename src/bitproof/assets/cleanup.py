@@ -1,7 +1,8 @@
 """Remove what no release in force needs (seed 000, "Cleanup"; FORMATS section 5). Planning is apart from removing.
 
 Only hash names go, in the base directory and its arch directories, and legacy ``v*/`` directories and temporaries of
-dead writers. What a running VM holds stays. A manifest that cannot be read removes nothing.
+dead writers. What a running VM, the store's keep list or a pin holds stays. A manifest or a keep list that cannot be
+read removes nothing.
 """
 
 import stat
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitproof.assets.compat import referenced
-from bitproof.assets.store import load_manifest
+from bitproof.assets.keep import pinned_names
+from bitproof.assets.store import load_keep_list, load_manifest
 from bitproof.errors import BitproofError
-from bitproof.model.asset_manifest import AssetManifest
+from bitproof.model.asset_manifest import AssetManifest, BootPins
 from bitproof.model.names import KNOWN_ARCHES, MANIFEST, is_hash_name, is_signature
 from bitproof.system.files import Directory, is_temporary, open_file
 from bitproof.system.lock import Waiting, in_use, locked, silent
@@ -93,6 +95,7 @@ def cleanup(
     *,
     manifest: AssetManifest | None = None,
     keep: Collection[str] = (),
+    pins: Collection[BootPins] = (),
     dry_run: bool = False,
     wait: bool = True,
     waiting: Waiting = silent,
@@ -102,20 +105,23 @@ def cleanup(
     Args:
         base: the store.
         manifest: None reads the store's own.
-        keep: hash names or asset versions to keep.
+        keep: hash names or asset versions to keep, beside those of the store's keep list.
+        pins: boot sets to keep.
         dry_run: only say what would go.
         wait: wait for another writer of the store; else fail at once.
         waiting: told the lock's path before waiting.
 
     Raises:
         UnavailableError: no store or no manifest, locked, or a removal is refused.
-        InputError: a bad manifest. Nothing is removed then.
+        InputError: a bad manifest, keep list or word of ``keep``. Nothing is removed then.
     """
     with ExitStack() as stack:
         store = stack.enter_context(Directory(base, what="the store"))
         if not dry_run:  # a dry run writes nothing, not even a lock
             stack.enter_context(locked(store, wait=wait, waiting=waiting))
-        plan = plan_cleanup(store, manifest or load_manifest(store.path / MANIFEST), keep)
+        manifest = manifest or load_manifest(store.path / MANIFEST)
+        kept = (*keep, *load_keep_list(store.path, manifest), *pinned_names(pins))
+        plan = plan_cleanup(store, manifest, kept)
         held = tuple(removal.path for removal in plan if _is_held(store.path / removal.path))
         removals = tuple(removal for removal in plan if removal.path not in held)
         if not dry_run:

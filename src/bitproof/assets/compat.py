@@ -6,6 +6,7 @@ every release says why. There is no fallback.
 """
 
 from collections.abc import Collection
+from enum import StrEnum
 from typing import NamedTuple
 
 from bitproof.errors import InputError, Problem, shown
@@ -22,6 +23,22 @@ class Choice(NamedTuple):
     assets: BootAssets
     reason: str
     rejected: tuple[Problem, ...]
+
+
+class Standing(StrEnum):
+    """Where a release stands for one binary."""
+
+    TAKEN = "taken"
+    FITS = "fits"
+    REJECTED = "rejected"
+
+
+class Answer(NamedTuple):
+    """Where one release stands, and in one sentence why."""
+
+    release: AssetRelease
+    standing: Standing
+    reason: str
 
 
 def choose(manifest: AssetManifest, binary_version: Version, arch: str) -> Choice:
@@ -52,6 +69,20 @@ def choose(manifest: AssetManifest, binary_version: Version, arch: str) -> Choic
     return Choice(*candidates[0], f"it is the newest that fits; assets.current {manifest.current}: {why}", rejected)
 
 
+def explain(manifest: AssetManifest, binary_version: Version, arch: str) -> tuple[Answer, ...]:
+    """What `choose` makes of every release, newest first; where it would refuse, no release is taken."""
+    candidates, rejected = _sorted_out(manifest, binary_version, arch)
+    answers = {problem.where: (Standing.REJECTED, problem.what) for problem in rejected}
+    if candidates:
+        taken = choose(manifest, binary_version, arch)
+        version = taken.release.version
+        why_not = f"{version} {'is assets.current' if version == manifest.current else 'is newer'}, and fits too"
+        answers |= {str(release.version): (Standing.FITS, why_not) for release, _ in candidates}
+        answers[str(version)] = (Standing.TAKEN, taken.reason)
+    releases = reversed(list(manifest.releases.values()))
+    return tuple(Answer(release, *answers[str(release.version)]) for release in releases)
+
+
 def _sorted_out(
     manifest: AssetManifest, binary_version: Version, arch: str
 ) -> tuple[list[tuple[AssetRelease, BootAssets]], tuple[Problem, ...]]:
@@ -60,7 +91,7 @@ def _sorted_out(
     candidates, rejected = [], []
     for version, release in reversed(list(manifest.releases.items())):
         assets = release.boot_assets(arch)
-        reason = _reason(release, binary_version, binary.min_assets if binary else None, arch)
+        reason = rejection(release, binary_version, binary.min_assets if binary else None, arch)
         if assets is None or reason:
             rejected.append(Problem(str(version), reason))
         else:
@@ -68,8 +99,8 @@ def _sorted_out(
     return candidates, tuple(rejected)
 
 
-def _reason(release: AssetRelease, binary: Version, min_assets: Version | None, arch: str) -> str:
-    """Why a release does not fit; empty when it does."""
+def rejection(release: AssetRelease, binary: Version, min_assets: Version | None, arch: str) -> str:
+    """Why a release does not fit a binary; empty when it does."""
     if release.deprecated:
         return "deprecated"
     if arch not in release.arches:
@@ -103,17 +134,26 @@ def referenced(manifest: AssetManifest, kept: Collection[str] = ()) -> frozenset
     return frozenset(names)
 
 
-def _release_to_keep(manifest: AssetManifest, text: str) -> Version:
+def can_be_kept(manifest: AssetManifest, word: str) -> bool:
+    """Whether a word names something that `referenced` can keep."""
+    return is_hash_name(word) or _release(manifest, word) is not None
+
+
+def _release(manifest: AssetManifest, text: str) -> AssetRelease | None:
     try:
-        version = Version(text)
+        return manifest.releases.get(Version(text))
     except ValueError:
-        version = None
-    if version is None or version not in manifest.releases:
+        return None
+
+
+def _release_to_keep(manifest: AssetManifest, text: str) -> Version:
+    release = _release(manifest, text)
+    if release is None:
         known = ", ".join(str(known) for known in manifest.releases) or "none here"
         raise InputError(
             "nothing of this name can be kept", expected=f"a hash name, or an asset version: {known}", found=shown(text)
         )
-    return version
+    return release.version
 
 
 def check_collisions(*manifests: AssetManifest | None) -> None:

@@ -8,10 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from bitproof.assets.keep import MAX_KEEP_LIST, parse_keep_list
 from bitproof.errors import InputError, UnavailableError
 from bitproof.model.asset_manifest import Asset, AssetManifest, BootAssets
 from bitproof.model.decode import MAX_JSON, parse_json
-from bitproof.model.names import FLAT_ARCH, INITRD, KERNEL, MANIFEST, ROOTFS, check_name, hash_name
+from bitproof.model.names import FLAT_ARCH, INITRD, KEEP_LIST, KERNEL, MANIFEST, ROOTFS, check_name, hash_name
 from bitproof.system.files import Directory, exists, read_file
 
 LOGICAL = (KERNEL, INITRD, *ROOTFS)
@@ -78,6 +79,19 @@ def load_document(path: Path) -> dict[str, object]:
 def load_manifest_if_any(path: Path) -> AssetManifest | None:
     """As `load_manifest`; None when there is no such file. One that is there and bad is still an error."""
     return load_manifest(path) if exists(path) or path.is_symlink() else None
+
+
+def load_keep_list(base: Path, manifest: AssetManifest) -> tuple[str, ...]:
+    """What a store's keep list names, as `compat.referenced` takes it; nothing when there is no list.
+
+    Raises:
+        UnavailableError: it cannot be opened.
+        InputError: it is there and bad.
+    """
+    path = base / KEEP_LIST
+    if not exists(path) and not path.is_symlink():
+        return ()
+    return parse_keep_list(read_file(path, MAX_KEEP_LIST, "the keep list"), str(path), manifest)
 
 
 def find_dev(place: Place) -> tuple[Path, Path, Path]:

@@ -49,3 +49,8 @@ def table(session: Session, title: str, columns: Sequence[str], rows: Iterable[S
             for cell, width, column in zip(row, widths, columns, strict=True)
         )
         session.out("  ".join(padded).rstrip())
+
+
+def facts(told: Iterable[tuple[str, str]]) -> str:
+    """A word and what it stands for, a line each."""
+    return "\n".join(f"{word:<9} {fact}" for word, fact in told)

@@ -16,6 +16,10 @@ ROOTFS_FORMATS = ("squashfs", "erofs")
 ROOTFS = tuple(f"rootfs.{form}" for form in ROOTFS_FORMATS)
 MANIFEST = "manifest.json"
 CHECKSUMS = "B3SUMS"
+KEEP_LIST = "keep"
+"""The store's own list of what cleanup keeps."""
+SIDE_FILES = ("inventory.json", "sbom.cdx.json")
+"""What a build writes beside the images of an arch, and no manifest lists."""
 FLAT_ARCH = "unknown"
 """The arch of files that lie flat in a dev layout, under no arch directory."""
 SIGNATURES = (".asc", ".cert", ".minisig", ".pem", ".pub", ".sig", ".sign", ".sigstore", ".sigstore.json")

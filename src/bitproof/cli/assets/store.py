@@ -7,10 +7,11 @@ import click
 
 from bitproof.assets.resolve import BootSet
 from bitproof.assets.resolve import resolve as find_boot_set
-from bitproof.assets.store import load_manifest
+from bitproof.assets.store import load_keep_list, load_manifest
 from bitproof.cli.project import (
     MAKE_LAYOUT,
     MAKE_STORE,
+    PATH,
     arch_option,
     arches_option,
     arches_or_host,
@@ -25,6 +26,7 @@ from bitproof.cli.project import (
     waiting_note,
     when_unusable,
 )
+from bitproof.cli.render import facts
 from bitproof.cli.session import Session, pass_session
 from bitproof.cli.settings import host_arch
 from bitproof.model.names import MANIFEST
@@ -106,13 +108,13 @@ def resolve(
 
 def explanation(boot: BootSet) -> str:
     """Why this boot set, a fact a line."""
-    lines = [
-        f"mode      {boot.mode}",
-        f"manifest  {boot.manifest}",
-        f"release   {boot.asset_version}: {boot.reason}",
-        f"binary    {boot.binary_version} on {boot.arch}",
+    told = [
+        ("mode", str(boot.mode)),
+        ("manifest", str(boot.manifest)),
+        ("release", f"{boot.asset_version}: {boot.reason}"),
+        ("binary", f"{boot.binary_version} on {boot.arch}"),
     ]
-    return "\n".join(lines + [f"rejected  {problem}" for problem in boot.rejected])
+    return facts(told + [("rejected", str(problem)) for problem in boot.rejected])
 
 
 def _printed(boot: BootSet, form: str) -> str:
@@ -154,20 +156,40 @@ def verify(session: Session, base: Path | None, assets: Path | None, arches: tup
 @click.command()
 @base_option
 @click.option("--keep", multiple=True, metavar="NAME", help="A hash name or an asset version to keep, repeatable.")
+@click.option(
+    "--pins",
+    "pin_files",
+    type=PATH,
+    multiple=True,
+    metavar="FILE",
+    help="Compile-time pins whose files to keep (`assets hashes --format json`), repeatable.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @wait_option
 @pass_session
-def cleanup(session: Session, base: Path | None, keep: tuple[str, ...], dry_run: bool, wait: bool) -> None:
+def cleanup(
+    session: Session,
+    base: Path | None,
+    keep: tuple[str, ...],
+    pin_files: tuple[Path, ...],
+    dry_run: bool,
+    wait: bool,
+) -> None:
     """Remove from the store what no release in force needs.
 
-    Also what dead writers left, and legacy v*/ directories. What a running VM holds stays.
+    Also what dead writers left, and legacy v*/ directories. What a running VM holds stays, and what the store's keep
+    list names.
     """
     from bitproof.assets.cleanup import cleanup as clean_up
+    from bitproof.assets.pins import parse_pins
+    from bitproof.model.decode import MAX_JSON
+    from bitproof.system.files import read_file
 
     store = base or settings().store(os.environ).value
+    pins = [parse_pins(read_file(path, MAX_JSON, "the pins"), str(path)) for path in pin_files]
     with when_unusable(store / MANIFEST, MAKE_STORE):
-        load_manifest(store / MANIFEST)  # so that a refusal leaves no lock behind
-    done = clean_up(store, keep=keep, dry_run=dry_run, wait=wait, waiting=waiting_note(session))
+        load_keep_list(store, load_manifest(store / MANIFEST))  # so that a refusal leaves no lock behind
+    done = clean_up(store, keep=keep, pins=pins, dry_run=dry_run, wait=wait, waiting=waiting_note(session))
     verb = "would remove" if dry_run else "removed"
     lines = [f"{verb} {one.path} ({human_size(one.size)}): {one.reason}" for one in done.removed]
     lines += [f"kept {path}: a running VM holds it" for path in done.held]
