@@ -1,5 +1,5 @@
 BIN := .venv/bin
-PURE := src/bitproof/model/*,src/bitproof/assets/compat.py,src/bitproof/assets/keep.py,src/bitproof/assets/pins.py,src/bitproof/caps/plan.py,src/bitproof/proof/*
+PURE := src/bitproof/model/*,src/bitproof/assets/compat.py,src/bitproof/assets/keep.py,src/bitproof/assets/matrix.py,src/bitproof/assets/pins.py,src/bitproof/caps/plan.py,src/bitproof/proof/*
 
 .PHONY: help demo check test bench format clean
 .NOTPARALLEL:

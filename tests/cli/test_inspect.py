@@ -1,4 +1,4 @@
-"""``assets check``, ``list`` and ``hashes``."""
+"""``assets check`` and ``hashes``."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ARCH, BINARY, CONTENTS, VERSION, Run, digest, tree, write_layout
+from .conftest import ARCH, BINARY, CONTENTS, VERSION, Run, digest, tree
 
 SUMS = {name: digest(data) for name, data in CONTENTS.items()}
 MISSING = """\
@@ -16,37 +16,6 @@ error: the manifest cannot be opened
   found:    No such file or directory
   fix:      bitproof assets build; or, for images that are there already: bitproof assets manifest
 """
-
-
-def test_list_shows_both_tracks_newest_first_without_trailing_blanks(layout: Path, run: Run) -> None:
-    write_layout(layout, initrd=b"another initrd")
-    run("assets", "manifest", "--binary-version", "1.1.5", "--min-binary", "1.1.0")
-
-    done = run("assets", "list")
-
-    assert done.code == 0
-    assert done.out == (
-        "Assets in assets/manifest.json\n"
-        f"version      date        state    {'arches'.ljust(len(ARCH))}  size  min binary\n"
-        f"2026.0415.2  2026-04-15  current  {ARCH}  30 B  1.1.0\n"
-        f"2026.0415.1  2026-04-15           {ARCH}  25 B  1.0.0\n"
-        "Binaries\n"
-        "version         date        state    min assets\n"
-        "1.1.5           2026-04-15  current  2026.0415.2\n"
-        "1.0.1776269479  2026-04-15           2026.0415.1\n"
-    )
-    assert done.err == ""
-
-
-def test_list_is_never_cut_however_narrow_the_terminal(layout: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "20")
-    assert f"{VERSION}  2026-04-15  current  {ARCH}" in run("assets", "list", layout / "manifest.json").out
-
-
-def test_list_as_json_is_the_manifest_itself(layout: Path, run: Run) -> None:
-    done = run("assets", "list", "--json")
-    assert done.code == 0
-    assert done.document == {"ok": True, "manifest": json.loads((layout / "manifest.json").read_text())}
 
 
 def test_check_names_all_it_looked_at(layout: Path, run: Run) -> None:

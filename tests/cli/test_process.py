@@ -116,8 +116,10 @@ def complete(*words: str, script: bool = False) -> list[str]:
 def test_the_shell_completes_commands_options_and_values() -> None:
     assert complete("assets", "re", script=True) == ["repack", "resolve"]
     assert complete("ass") == ["assets"]
+    assert complete("assets", "w") == ["why"]
     assert complete("assets", "hashes", "--format", "") == ["cargo", "env", "rust", "c", "python", "json"]
     assert complete("assets", "resolve", "--ex") == ["--explain"]
+    assert complete("assets", "why", "1.0", "--as") == ["--assets"]
     assert complete("-C", "/nowhere", "assets", "li") == ["list"]
     assert complete("asets", "re") == []
 

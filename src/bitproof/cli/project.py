@@ -10,7 +10,7 @@ import click
 from bitproof.cli.session import F, Session
 from bitproof.cli.settings import Settings, find_settings, host_arch
 from bitproof.errors import InputError, UnavailableError
-from bitproof.model.names import arch_key, check_name
+from bitproof.model.names import MANIFEST, arch_key, check_name
 from bitproof.model.version import Version
 from bitproof.system.files import unavailable
 
@@ -90,6 +90,11 @@ def settings() -> Settings:
         raise unavailable(
             error, "the settings cannot be looked for", error.filename or "the working directory"
         ) from None
+
+
+def manifest_path(given: Path | None) -> Path:
+    """The manifest that a command line names, else the dev layout's."""
+    return given or settings().directory("assets").value / MANIFEST
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class Version:
         if not isinstance(other, Version):
             return NotImplemented
         width = max(len(self.key), len(other.key))
-        return self._padded(width) < other._padded(width)
+        return self.padded(width) < other.padded(width)
 
     def __hash__(self) -> int:
         """Agrees with ``==``."""
@@ -66,7 +66,8 @@ class Version:
         """``Version('2026.0415.1')``."""
         return f"Version({self.text!r})"
 
-    def _padded(self, width: int) -> tuple[Part, ...]:
+    def padded(self, width: int) -> tuple[Part, ...]:
+        """Its parts, and zeros for missing ones up to ``width``: the order of such tuples is that of their versions."""
         return self.key + (ZERO,) * (width - len(self.key))
 
     @property
