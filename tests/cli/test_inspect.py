@@ -23,14 +23,17 @@ def test_check_names_all_it_looked_at(layout: Path, run: Run) -> None:
     assert done.code == 0
     assert done.out == (
         "OK       format  format 2, every field as it should be\n"
+        "OK       releases  each one in force fits a binary\n"
+        f"OK       binaries  each one in force gets a release for {ARCH}\n"
         f"OK       B3SUMS {ARCH}/initrd.img  blake3:{SUMS['initrd.img']}\n"
         f"OK       B3SUMS {ARCH}/rootfs.squashfs  blake3:{SUMS['rootfs.squashfs']}\n"
         f"OK       B3SUMS {ARCH}/vmlinuz  blake3:{SUMS['vmlinuz']}\n"
         f"OK       {ARCH}/vmlinuz  8 bytes\n"
         f"OK       {ARCH}/initrd.img  9 bytes\n"
         f"OK       {ARCH}/rootfs.squashfs  8 bytes\n"
+        "OK       files  nothing that does not belong here\n"
     )
-    assert done.err == "7 ok\n"
+    assert done.err == "10 ok\n"
     assert layout.is_dir()
 
 
@@ -51,6 +54,40 @@ def test_check_finds_a_current_that_names_no_release(layout: Path, run: Run) -> 
     assert found.code == 1
     assert found.document["ok"] is False
     assert found.document["summary"]["failed"] == 1
+
+
+def test_check_finds_who_gets_nothing_and_what_does_not_belong(layout: Path, run: Run) -> None:
+    run("assets", "manifest", "--binary-version", "1.1.5")
+    manifest = layout / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"min_binary": "1.0.0"', '"min_binary": "1.1.0"'))
+    (layout / ARCH / "notes.txt").write_text("x")
+
+    done = run("-q", "assets", "check")
+
+    assert done.code == 1
+    assert done.out == (
+        f"FAILED   binary {BINARY} {ARCH}\n"
+        "  where:    assets/manifest.json\n"
+        "  why:      no release serves it\n"
+        "  fix:      record a release that fits, or deprecate the binary; "
+        f"see bitproof assets why {BINARY} --arch {ARCH} --base assets\n"
+        f"DRIFTED  {ARCH}/notes.txt\n"
+        f"  where:    assets/{ARCH}/notes.txt\n"
+        "  why:      does not belong in a dev layout\n"
+        "  fix:      remove it, or keep it elsewhere\n"
+    )
+    why = run("assets", "why", BINARY, "--arch", ARCH, "--base", "assets")
+    assert (why.code, f"rejected  {VERSION}: needs a binary from 1.1.0 on\n" in why.out) == (1, True)
+
+
+def test_check_of_a_store_says_what_cleanup_would_remove_and_passes(store: Path, run: Run) -> None:
+    (store / "x-0123456789abcdef").write_bytes(b"x")
+
+    done = run("assets", "check", store / "manifest.json")
+
+    assert done.code == 0
+    told = "no release in force needs it (bitproof assets cleanup removes it)"
+    assert f"OK       x-0123456789abcdef  {told}\n" in done.out
 
 
 def test_check_of_an_unusable_manifest_tells_every_problem(layout: Path, run: Run) -> None:

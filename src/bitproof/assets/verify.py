@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bitproof.assets.compat import check_collisions, contradictions, newest_in_force
+from bitproof.assets.matrix import Tracks, arches_to_serve
 from bitproof.assets.pins import MAX_CHECKSUMS, parse_checksums
 from bitproof.assets.store import Mode, Place, find_place, installed_path, load_manifest, relative_path
+from bitproof.assets.strays import stray_findings
 from bitproof.errors import BitproofError, InputError
 from bitproof.model.asset_manifest import Asset, AssetManifest
 from bitproof.model.names import CHECKSUMS, MANIFEST
@@ -104,8 +106,8 @@ def check(path: Path) -> Report:
     """What can be told of a manifest without reading an asset: that it can be right, and agrees with what is beside it.
 
     Raises:
-        InputError: the manifest or ``B3SUMS`` beside it is not usable at all; every problem.
-        UnavailableError: the manifest cannot be opened.
+        InputError: the manifest, ``B3SUMS`` or the keep list beside it is not usable at all; every problem.
+        UnavailableError: the manifest or its directory cannot be opened.
     """
     manifest = load_manifest(path)
     where = str(path)
@@ -114,9 +116,38 @@ def check(path: Path) -> Report:
         Finding(name=problem.where, verdict=Verdict.FAILED, path=where, expected=problem.expected, detail=problem.what)
         for problem in contradictions(manifest)
     ]
+    findings += _compatibility_findings(manifest, path)
     findings += _checksum_findings(manifest, path.with_name(CHECKSUMS))
     findings += _size_findings(manifest, path.parent)
+    if path.name == MANIFEST:  # of another name it is a copy, and the files beside it are not its own
+        findings += stray_findings(path.parent, manifest)
     return Report(tuple(findings))
+
+
+def _compatibility_findings(manifest: AssetManifest, path: Path) -> Iterator[Finding]:
+    """Releases in force that no binary can reach; binaries in force that no release of an arch serves."""
+    where = str(path)
+    base = f" --base {path.parent}" if path.name == MANIFEST else ""
+    tracks = Tracks.of(manifest)
+    alone = tracks.unreachable()
+    for release in alone:
+        fix = f"bitproof assets deprecate {release.version}; or list a binary that can use it"
+        name = f"release {release.version}"
+        detail = f"no listed binary can reach it: {release.reason}"
+        yield Finding(name=name, verdict=Verdict.FAILED, path=where, detail=detail, fix=fix)
+    arches = arches_to_serve(manifest)
+    if manifest.binaries and arches and not alone:
+        yield Finding(name="releases", verdict=Verdict.OK, path=where, found="each one in force fits a binary")
+    for arch in arches:
+        left = tracks.unserved(arch)
+        for binary in left:
+            name = f"binary {binary.version} {arch}"
+            why = f"bitproof assets why {binary.version} --arch {arch}{base}"
+            fix = f"record a release that fits, or deprecate the binary; see {why}"
+            yield Finding(name=name, verdict=Verdict.FAILED, path=where, detail="no release serves it", fix=fix)
+        if manifest.binaries and not left:
+            found = f"each one in force gets a release for {arch}"
+            yield Finding(name="binaries", verdict=Verdict.OK, path=where, found=found)
 
 
 def _checksum_findings(manifest: AssetManifest, path: Path) -> Iterator[Finding]:
