@@ -1,7 +1,10 @@
-"""Fixtures of more than one room: an image, built once and shared by all processes of a test run."""
+"""Fixtures of more than one room: small file systems, and an image that all processes of a test run share."""
 
 import fcntl
 import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,11 +12,14 @@ import pytest
 from bitproof.images.build import build_arch
 from bitproof.images.config import load_guest_config
 from bitproof.system.files import Directory
+from tests.evidence import names_in
 
 ROOT = Path(__file__).resolve().parent.parent
 GUEST = ROOT / "examples" / "microvm" / "guest"
 ARCH = "x86_64"
 EPOCH = 1_700_000_000
+
+Mount = Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +53,20 @@ def built_assets(shared_directory: Path) -> Path:
                 )
             done.touch()
     return assets
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Mount]:
+    """Mounts a small tmpfs with options such as ``size=64k``; gone after the test."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a file system of its own")
+    with ExitStack() as stack:
+
+        def mount(options: str) -> Path:
+            place = tmp_path / f"tmpfs-{len(names_in(tmp_path))}"
+            place.mkdir()
+            subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], check=True)
+            stack.callback(lambda: subprocess.run(["umount", place], check=True))
+            return place
+
+        yield mount

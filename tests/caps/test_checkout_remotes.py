@@ -1,7 +1,5 @@
 import os
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from tests.caps.repositories import (
     serving,
     upstream,
 )
+from tests.conftest import Mount
 
 REMOTE = Git(timeout=20)
 ABSENT = "1234567890" * 4
@@ -36,18 +35,9 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def small_root() -> Iterator[Path]:
-    """A git root of 1 MB on a file system of its own; below the working directory's parents it needs root."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a file system of its own")
-    place = Path("/tmp") / f"bitproof-small-{os.urandom(8).hex()}"  # noqa: S108 - not guessable
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", place], check=True)
-        place.rmdir()
+def small_root(mounted: Mount) -> Path:
+    """A git root of 1 MB."""
+    return mounted("size=1m")
 
 
 def test_a_server_that_refuses_a_commit_by_name_gives_all_branches_and_tags(tmp_path: Path, root: Path) -> None:

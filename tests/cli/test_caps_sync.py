@@ -10,73 +10,11 @@ from pathlib import Path
 import pytest
 
 from bitproof.system.process import find_program
-from tests.caps.repositories import commit, git, upstream
-from tests.caps.shelf import Shelf, cap, sha256, temporaries
-from tests.cli.products import BITPROOF, LOCAL, ROOT, Terminal, Told, lay_out, run
+from tests.caps.repositories import commit, git
+from tests.caps.shelf import cap, sha256, temporaries
+from tests.cli.products import ALL_OK, LOCAL, NAMES, ROOT, ZEROS, Product, Terminal, Told, run
 
 STRACE = find_program("strace", "strace")
-NAMES = ("one", "two", "three")
-ZEROS = "0" * 64
-
-
-class Product(Shelf):
-    """Three siblings with a remote each, a precomposed cap made of them, a placeholder; nothing is cloned yet."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.remotes = {name: upstream(root / "remotes" / name) for name in NAMES}
-        self.shas = {name: self.publish(name, f"printf {name} >out/{name}.wasm") for name in NAMES}
-        shelf = lay_out(root)
-        self.roots = shelf.roots
-        git(self.own, "init", "--quiet", "--initial-branch=main")
-        script = f"#!/bin/sh\nmkdir -p out\ncat {' '.join(self.built(name) for name in NAMES)} >out/all.wasm\n"
-        sha = commit(self.own, {"scripts/precompose-all.sh": script})
-        (self.own / "scripts/precompose-all.sh").chmod(0o755)
-        made = self.entry("all", "", sha, sha256(b"onetwothree").value) + "precomposed = true\n"
-        later = self.entry("later", "https://example.org/later.git", "0" * 40, ZEROS)
-        entries = [made, *(self.entry(name) for name in NAMES), later]
-        self.manifest_path.write_text(self.manifest_path.read_text() + "\n".join(entries))
-
-    @property
-    def own(self) -> Path:
-        return self.roots.own
-
-    @property
-    def manifest_path(self) -> Path:
-        return self.own / "caps-manifest.toml"
-
-    def built(self, name: str) -> str:
-        return f'"$BITPROOF_GIT_ROOT"/{name}/out/{name}.wasm'
-
-    def publish(self, name: str, *lines: str) -> str:
-        """A new commit of a remote's build script."""
-        script = "\n".join(["#!/bin/sh", "set -e", "mkdir -p out", *lines, ""])
-        return commit(self.remotes[name], {"build.sh": script, ".gitignore": "/out/\n"})
-
-    def entry(self, name: str, repo: str | None = None, sha: str = "", digest: str = "") -> str:
-        repo = f"../remotes/{name}" if repo is None else repo
-        return (
-            f'[[cap]]\nid = "{name}"\nrepo = "{repo}"\nsha = "{sha or self.shas[name]}"\ntarget = ""\n'
-            f'artifact = "out/{name}.wasm"\nsha256 = "{digest or sha256(name.encode()).value}"\n'
-        )
-
-    def pin(self, name: str, sha: str) -> None:
-        text = self.manifest_path.read_text()
-        self.manifest_path.write_text(text.replace(self.shas[name], sha))
-        self.shas[name] = sha
-
-    def sync(self, *argv: str) -> Told:
-        return run(self.own, "sync", LOCAL, *argv, cache=self.root / "cache")
-
-    def argv(self) -> list[str]:
-        return [str(BITPROOF), "caps", "sync", LOCAL]
-
-    @property
-    def environ(self) -> dict[str, str]:
-        return {"PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": str(self.root / "cache")}
-
-
-ALL_OK = "OK all\nOK one\nOK two\nOK three\nSKIP later: no commit is pinned yet\n"
 
 
 @pytest.fixture

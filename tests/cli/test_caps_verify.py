@@ -3,9 +3,8 @@ from pathlib import Path
 import pytest
 
 from tests.caps.shelf import Shelf, cap, sha256
-from tests.cli.products import Terminal, Told, entry, lay_out, run
+from tests.cli.products import ZEROS, Terminal, Told, entry, lay_out, run
 
-ZEROS = "0" * 64
 SHELF = [entry("one"), entry("two"), entry("later", sha="0" * 40, digest=ZEROS)]
 
 

@@ -6,8 +6,8 @@ import pytest
 from bitproof.errors import UnavailableError
 from bitproof.system import files
 from bitproof.system.files import COPY_CHUNK, Directory, copy_bytes, open_file
+from tests.conftest import Mount
 from tests.evidence import names_in
-from tests.system.conftest import Mount
 
 DATA = os.urandom(100_000)
 

@@ -12,8 +12,9 @@ import pytest
 
 from bitproof.errors import InputError, UnavailableError
 from bitproof.system.files import Directory, is_temporary
+from tests.conftest import Mount
 from tests.evidence import names_in, refusal
-from tests.system.conftest import Mount, Script
+from tests.system.conftest import Script
 
 WRITE = """
 import resource, sys

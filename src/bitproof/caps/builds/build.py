@@ -2,12 +2,15 @@
 
 In order: a new HOME and a new log; what the build must make anew is removed, so that nothing of an earlier commit or of
 a killed build is taken for its result; the driver's steps; the wrapping; the artifact is there; the record of the
-inputs is written beside it. A build runs the repository's own code: whether it may is decided when it is pinned.
+inputs is written beside it. Of a build that failed, neither an artifact nor a part of one is left. A build runs the
+repository's own code: whether it may is decided when it is pinned.
 """
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bitproof.caps.builds.drivers.choose import choose_recipe
@@ -18,11 +21,14 @@ from bitproof.caps.builds.steps import Running
 from bitproof.caps.builds.toolchain import identities
 from bitproof.caps.builds.wrap import core_candidates, wrap, wraps
 from bitproof.caps.siblings import directory_below, open_below, write_below
-from bitproof.errors import IntegrityError
+from bitproof.errors import BitproofError, IntegrityError, UnavailableError
 from bitproof.model.caps_manifest import Cap, CapsManifest
 from bitproof.model.digest import Digest
 from bitproof.proof.inputs import INPUTS_SUFFIX, RecordedInputs
-from bitproof.system.files import Directory
+from bitproof.system.files import Directory, unavailable
+
+NO_ROOM = os.strerror(errno.ENOSPC)
+"""What every program says of a full disk: the locale of a build is fixed, and so is ours."""
 
 Began = Callable[[str], None]
 
@@ -133,13 +139,38 @@ def _made(job: Job, choose: Callable[[Job], Recipe], parts: tuple[tuple[str, Dig
         running.say(f"driver {recipe.driver}: {recipe.reason}")
         running.environment = {**job.environment(), **recipe.environment, **job.own.env}
         artifact = job.cap.artifact
-        _remove(job, (artifact, artifact + INPUTS_SUFFIX, *recipe.stale, *_cores(job)))
-        for step in recipe.steps:
-            running.run(step)
-        if wraps(job):
-            wrap(job, running.run)
-        _check(job)
+        made_anew = (artifact, artifact + INPUTS_SUFFIX, *recipe.stale, *_cores(job))
+        _remove(job, made_anew)
+        try:
+            _run(job, recipe, running)
+        except BitproofError as error:
+            cause = _full_disk(error, job, log)
+            with suppress(BitproofError):  # what failed is what is told
+                _remove(job, made_anew)
+            raise cause from None
     return _record(job, recipe, running, parts)
+
+
+def _run(job: Job, recipe: Recipe, running: Running) -> None:
+    for step in recipe.steps:
+        running.run(step)
+    if wraps(job):
+        wrap(job, running.run)
+    _check(job)
+
+
+def _full_disk(error: BitproofError, job: Job, log: int) -> BitproofError:
+    """A step that failed because there was no room is no fault of the build: it says so, or its log has none left."""
+    told = any(NO_ROOM in line for line in error.details)
+    if not isinstance(error, IntegrityError) or not (told or os.fstatvfs(log).f_bavail == 0):
+        return error
+    return UnavailableError(
+        "the disk is full: the build could not go on",
+        where=error.where,
+        found=error.found,
+        details=error.details,
+        fix=f"free some disk space and try again; the whole log is {job.settings.log(job.cap)}",
+    )
 
 
 @contextmanager
@@ -154,7 +185,10 @@ def _log(job: Job) -> Iterator[int]:
         for name in ("config", "config.toml"):  # a build may have left one for the next
             cargo_home.remove(name)
     with Directory(path.parent, create=True, what="the logs' directory") as logs, logs.log(path.name) as file:
-        yield file.fd
+        try:
+            yield file.fd
+        except OSError as error:  # all else that is written tells its own refusals
+            raise unavailable(error, "the log cannot be written", path) from None
 
 
 def _cores(job: Job) -> list[str]:
