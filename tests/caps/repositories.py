@@ -129,7 +129,8 @@ class GitServer(socketserver.ThreadingTCPServer):
         self.base = base
         self.answer = answer
         self.asked: list[str] = []
-        self.released = threading.Event()
+        self.left = threading.Event()
+        """Set when a client that was kept waiting has gone."""
 
     def url(self, name: str) -> str:
         return f"git://127.0.0.1:{self.server_address[1]}/{name}"
@@ -150,10 +151,12 @@ class Garbage(Answer):
 
 
 class Stall(Answer):
-    """Takes the request and says nothing until the test is over."""
+    """Takes the request and says nothing until the client has gone."""
 
     def __call__(self, handler: _Handler) -> None:
-        handler.server.released.wait(60)
+        handler.connection.settimeout(60)
+        if handler.rfile.read(1) == b"":
+            handler.server.left.set()
 
 
 class HangUp(Answer):
@@ -175,6 +178,5 @@ def serving(
         try:
             yield server
         finally:
-            server.released.set()
             server.shutdown()
             thread.join()

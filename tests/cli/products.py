@@ -131,6 +131,11 @@ class Product(Shelf):
         self.manifest_path.write_text(text.replace(self.shas[name], sha))
         self.shas[name] = sha
 
+    def move(self, name: str, url: str) -> None:
+        """Have a cap's remote at another URL."""
+        text = self.manifest_path.read_text()
+        self.manifest_path.write_text(text.replace(f'repo = "../remotes/{name}"', f'repo = "{url}"'))
+
     def sync(self, *argv: str, cache: Path | None = None) -> Told:
         return run(self.own, "sync", LOCAL, *argv, cache=cache or self.root / "cache")
 
