@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,11 +52,13 @@ class Terminal:
         return Told(code, out, err)
 
 
-def run(directory: Path, *argv: str, cache: Path | None = None, **environ: str) -> Told:
+def run(
+    directory: Path, *argv: str, cache: Path | None = None, program: Sequence[str] = (str(BITPROOF),), **environ: str
+) -> Told:
     """Run ``bitproof caps`` in a process of its own, with nothing of our environment."""
     environ = {"XDG_CACHE_HOME": str(cache or directory.parent / "cache"), "PATH": "/usr/bin:/bin", **environ}
     done = subprocess.run(
-        [BITPROOF, "caps", *argv], cwd=directory, env=environ, capture_output=True, text=True, check=False, timeout=120
+        [*program, "caps", *argv], cwd=directory, env=environ, capture_output=True, text=True, check=False, timeout=120
     )
     return Told(done.returncode, done.stdout, done.stderr)
 

@@ -35,6 +35,8 @@ ENVIRONMENT = {
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ControlMaster=no",
     "GIT_TERMINAL_PROMPT": "0",
 }
+NAMED = ("GIT_SSL_CAINFO",)
+"""What a user may name beside: whom an https server is believed to be. Every other ``GIT_*`` may run or redirect."""
 MAX_CONFIG = 1 << 20
 MAX_DEPTH = 64
 MADE_ELSEWHERE = "move it away and let `bitproof caps sync` clone it"
@@ -45,7 +47,8 @@ class Git:
     """How git is run.
 
     Args:
-        environment: further variables, those that the user named (``SSH_AUTH_SOCK``, ``https_proxy``); no ``GIT_*``.
+        environment: further variables, those that the user named (``SSH_AUTH_SOCK``, ``https_proxy``); of ``GIT_*``
+            only those in `NAMED` count.
         allow_local: whether ``file://`` and plain paths are transports.
         timeout: seconds a command may take.
         log: an open file, readable and appended to, that gets every command and what it writes to standard error.
@@ -61,7 +64,8 @@ class Git:
     def variables(self, settings: tuple[Setting, ...]) -> dict[str, str]:
         """The whole environment. Config goes through it: a key with ``=`` survives, and commands stay readable."""
         transports = (*TRANSPORTS, LOCAL_TRANSPORT) if self.allow_local else TRANSPORTS
-        made = {name: value for name, value in self.environment.items() if not name.startswith("GIT_")}
+        given = self.environment.items()
+        made = {name: value for name, value in given if name in NAMED or not name.startswith("GIT_")}
         made |= ENVIRONMENT | {"GIT_ALLOW_PROTOCOL": ":".join(transports)}
         config = (*HARDENED, *settings)
         made["GIT_CONFIG_COUNT"] = str(len(config))
