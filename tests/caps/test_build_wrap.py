@@ -5,6 +5,7 @@ import pytest
 from bitproof.caps.builds.wrap import CoreModule, inspect
 from bitproof.errors import InputError, IntegrityError, UnavailableError
 from bitproof.proof.wasm import parse
+from tests.caps.shelf import sha256
 from tests.caps.workshop import COMMIT, WASM, Workshop, assembled, component, leftovers, wasm_tools, write
 
 SCRIPT = {"build.sh": "#!/bin/sh\n"}
@@ -13,6 +14,9 @@ MODULE = '(module (func (export "odd") (result i32) i32.const 41))'
 LIBRARY = """(module
   (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
   (func (export "odd") (result i32) call $yield))"""
+PROGRAM = """(module
+  (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+  (func (export "_start") call $yield drop))"""
 ADAPTER = '(module (func (export "sched_yield") (result i32) i32.const 7))'
 
 
@@ -215,3 +219,25 @@ def test_the_commit_is_recorded_with_what_was_wrapped(workshop: Workshop) -> Non
 
     assert made.commit == COMMIT
     assert "wasm-tools" in {program.name for program in made.toolchain}
+
+
+def test_a_program_of_wasi_preview_1_needs_no_wit(workshop: Workshop) -> None:
+    artifact = sibling(workshop, PROGRAM, wit=False)
+    adapter = assembled(workshop.own / "adapters" / "wasi_snapshot_preview1.command.wasm", ADAPTER)
+
+    made = workshop.build(component())
+
+    assert is_component(artifact)
+    assert made.commands[1][:3] == ("wasm-tools", "component", "new")
+    tools = {program.name: program for program in made.toolchain}
+    assert tools["wasi_snapshot_preview1.command.wasm"].digest == sha256(adapter.read_bytes())
+    assert tools["wasi_snapshot_preview1.command.wasm"].version == ""
+    assert "wasm-tools" in tools
+
+
+def test_a_library_of_wasi_preview_1_needs_its_wit(workshop: Workshop) -> None:
+    sibling(workshop, LIBRARY, wit=False)
+    assembled(workshop.own / "adapters" / "wasi_snapshot_preview1.reactor.wasm", ADAPTER)
+
+    with pytest.raises(InputError, match="nothing says which interfaces the core module has"):
+        workshop.build(component())

@@ -8,7 +8,6 @@ repository's own code: whether it may is decided when it is pinned.
 
 import errno
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,10 +16,10 @@ from bitproof.caps.builds.drivers.choose import choose_recipe
 from bitproof.caps.builds.drivers.command import commands_recipe
 from bitproof.caps.builds.drivers.recipe import Recipe
 from bitproof.caps.builds.environment import BuildSettings, Job
+from bitproof.caps.builds.record import record
 from bitproof.caps.builds.steps import Running
-from bitproof.caps.builds.toolchain import identities
 from bitproof.caps.builds.wrap import core_candidates, wrap, wraps
-from bitproof.caps.siblings import directory_below, open_below, write_below
+from bitproof.caps.siblings import directory_below, open_below
 from bitproof.errors import BitproofError, IntegrityError, UnavailableError
 from bitproof.model.caps_manifest import Cap, CapsManifest
 from bitproof.model.digest import Digest
@@ -28,7 +27,7 @@ from bitproof.proof.inputs import INPUTS_SUFFIX, RecordedInputs
 from bitproof.system.files import Directory, unavailable
 
 NO_ROOM = os.strerror(errno.ENOSPC)
-"""What every program says of a full disk: the locale of a build is fixed, and so is ours."""
+"""What every program says of a full disk: builds run in the C locale, and so do Python's messages."""
 
 Began = Callable[[str], None]
 
@@ -142,21 +141,22 @@ def _made(job: Job, choose: Callable[[Job], Recipe], parts: tuple[tuple[str, Dig
         made_anew = (artifact, artifact + INPUTS_SUFFIX, *recipe.stale, *_cores(job))
         _remove(job, made_anew)
         try:
-            _run(job, recipe, running)
+            wrapped = _run(job, recipe, running)
         except BitproofError as error:
             cause = _full_disk(error, job, log)
             with suppress(BitproofError):  # what failed is what is told
                 _remove(job, made_anew)
             raise cause from None
-    return _record(job, recipe, running, parts)
+    return record(job, recipe, running, wrapped, parts)
 
 
-def _run(job: Job, recipe: Recipe, running: Running) -> None:
+def _run(job: Job, recipe: Recipe, running: Running) -> tuple[str, ...]:
+    """Returns what the artifact was wrapped with."""
     for step in recipe.steps:
         running.run(step)
-    if wraps(job):
-        wrap(job, running.run)
+    wrapped = wrap(job, running.run) if wraps(job) else ()
     _check(job)
+    return wrapped
 
 
 def _full_disk(error: BitproofError, job: Job, log: int) -> BitproofError:
@@ -214,39 +214,3 @@ def _check(job: Job) -> None:
             fix=f"the whole log is {job.settings.log(job.cap)}",
         )
     file.close()
-
-
-def _record(job: Job, recipe: Recipe, running: Running, parts: tuple[tuple[str, Digest], ...]) -> RecordedInputs:
-    """Write the record beside the artifact."""
-    environment = running.environment
-    compilers = tuple(environment[name] for name in ("CC", "CXX") if name in environment)
-    toolchain = (*recipe.toolchain, *compilers, *(("wasm-tools",) if wraps(job) else ()))
-    rename = _renaming(job, recipe)
-    inputs = RecordedInputs(
-        commit=job.commit,
-        driver=recipe.driver,
-        target=job.cap.target,
-        commands=tuple(tuple(rename(word) for word in step.argv) for step in running.steps),
-        toolchain=identities(job, toolchain),
-        environment=tuple((name, rename(value)) for name, value in environment.items()),
-        flags=tuple(rename(flag) for flag in recipe.flags),
-        parts=parts,
-    )
-    write_below(job.repository, job.cap.artifact + INPUTS_SUFFIX, inputs.to_bytes())
-    return inputs
-
-
-def _renaming(job: Job, recipe: Recipe) -> Callable[[str], str]:
-    """What takes this machine out of a text: a program becomes its name, a directory the one that stands for it."""
-    programs = {path for path in recipe.toolchain if "/" in path}
-    names = {**job.path_names(), **recipe.names, str(Path(sys.executable).parent.parent): "/bitproof"}
-    paths = sorted(names, key=len, reverse=True)
-
-    def rename(text: str) -> str:
-        if text in programs or text.endswith("/bin/wasm-tools"):
-            return Path(text).name
-        for path in paths:
-            text = text.replace(path, names[path])
-        return text
-
-    return rename

