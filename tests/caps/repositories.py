@@ -129,8 +129,8 @@ class GitServer(socketserver.ThreadingTCPServer):
         self.base = base
         self.answer = answer
         self.asked: list[str] = []
-        self.left = threading.Event()
-        """Set when a client that was kept waiting has gone."""
+        self.waits, self.left = threading.Event(), threading.Event()
+        """Set when a client is kept waiting, and when it has gone."""
 
     def url(self, name: str) -> str:
         return f"git://127.0.0.1:{self.server_address[1]}/{name}"
@@ -154,6 +154,7 @@ class Stall(Answer):
     """Takes the request and says nothing until the client has gone."""
 
     def __call__(self, handler: _Handler) -> None:
+        handler.server.waits.set()
         handler.connection.settimeout(60)
         if handler.rfile.read(1) == b"":
             handler.server.left.set()

@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from bitproof.caps.checkouts.checkout import checkout
-from bitproof.caps.checkouts.published import published_head, uncommitted
-from bitproof.errors import InputError, IntegrityError, UnavailableError
+from bitproof.caps.checkouts.published import uncommitted
 from bitproof.system.files import Directory
 from tests.caps.repositories import LOCAL, cap, commit, git, raw_commit, upstream
 
@@ -73,60 +72,3 @@ def test_a_submodules_own_config_runs_nothing(tmp_path: Path, root: Path) -> Non
     checkout(cap(f"file://{up}", sha), root, LOCAL, base=tmp_path)
 
     assert not canary.exists()
-
-
-def test_the_head_of_a_clean_sibling_that_was_pushed_is_published(tmp_path: Path, root: Path) -> None:
-    up = upstream(tmp_path / "up")
-    sha = commit(up, {"a": "1"})
-    pin = cap(f"file://{up}", sha)
-    checkout(pin, root, LOCAL, base=tmp_path)
-    commit(up, {"a": "2"})
-
-    assert published_head(pin, root, LOCAL, base=tmp_path) == sha
-
-
-def test_a_dirty_sibling_cannot_be_pinned(tmp_path: Path, root: Path) -> None:
-    up = upstream(tmp_path / "up")
-    pin = cap(f"file://{up}", commit(up, {"a": "1"}))
-    checkout(pin, root, LOCAL, base=tmp_path)
-    (root / "sib" / "a").write_text("2")
-
-    with pytest.raises(IntegrityError) as caught:
-        published_head(pin, root, LOCAL, base=tmp_path)
-
-    assert str(caught.value) == (
-        "the sibling has uncommitted changes\n"
-        f"  where:    {root / 'sib'}\n"
-        "  found:    1 file\n"
-        "  - a\n"
-        "  fix:      commit and push them first"
-    )
-
-
-def test_a_commit_that_was_not_pushed_cannot_be_pinned(tmp_path: Path, root: Path) -> None:
-    up = upstream(tmp_path / "up")
-    pin = cap(f"file://{up}", commit(up, {"a": "1"}))
-    checkout(pin, root, LOCAL, base=tmp_path)
-    sha = commit(root / "sib", {"a": "2"})
-
-    with pytest.raises(IntegrityError) as caught:
-        published_head(pin, root, LOCAL, base=tmp_path)
-
-    assert str(caught.value) == (
-        "no branch or tag of the remote has the sibling's HEAD\n"
-        f"  where:    {root / 'sib'}\n"
-        f"  expected: a commit of file://{up}\n"
-        f"  found:    {sha}\n"
-        "  fix:      push it first"
-    )
-
-
-def test_a_sibling_that_is_missing_or_has_no_commit_cannot_be_pinned(tmp_path: Path, root: Path) -> None:
-    root.mkdir()
-    pin = cap(f"file://{tmp_path}/up", "12" * 20)
-
-    with pytest.raises(UnavailableError, match="the directory cannot be opened"):
-        published_head(pin, root, LOCAL, base=tmp_path)
-    upstream(root / "sib")
-    with pytest.raises(InputError, match="the sibling has no commit"):
-        published_head(pin, root, LOCAL, base=tmp_path)

@@ -5,16 +5,15 @@ All or nothing: every cap is asked first, and one refusal means that nothing is 
 
 import difflib
 import stat
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
-from bitproof.caps.checkouts.published import remote_contains, uncommitted
 from bitproof.caps.checkouts.workshop import sibling_lock
 from bitproof.caps.siblings import Roots, digest_below, open_sibling
-from bitproof.errors import BitproofError, InputError, IntegrityError, Problem, UnavailableError, shown
+from bitproof.errors import BitproofError, InputError, IntegrityError, Problem, UnavailableError
 from bitproof.model.caps_edits import Repin, repinned
 from bitproof.model.caps_manifest import (
     MAX_CAPS_MANIFEST,
@@ -24,15 +23,15 @@ from bitproof.model.caps_manifest import (
 )
 from bitproof.model.digest import Digest
 from bitproof.system.files import Directory, read_file
-from bitproof.system.git.repository import Git, head
+from bitproof.system.git.repository import head
 from bitproof.system.lock import Waiting, locked, silent
+from bitproof.system.threads import awaited, threads
 
-SHOWN_FILES = 10
-
-T = TypeVar("T")
+REMOTES = 8
+"""Remotes asked at a time: that waits for a network, not for a core."""
 
 Head = Callable[[Cap], str]
-"""The commit to pin for a cap (`pinnable_head`). Raises when its sibling is not fit to be pinned."""
+"""The commit to pin for a cap (`published.pinnable_head`). Raises when its sibling is not fit to be pinned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,39 +53,6 @@ class Repinning:
         return "".join(difflib.unified_diff(before, after, str(self.path), str(self.path)))
 
 
-def pinnable_head(cap: Cap, roots: Roots, git: Git, waiting: Waiting = silent) -> str:
-    """The commit to pin for a cap: its sibling's HEAD; for a precomposed cap the own repository's.
-
-    Args:
-        cap: which.
-        roots: where its sibling is.
-        git: how git is run.
-        waiting: told the lock's path before waiting for a sync of the sibling.
-
-    Raises:
-        IntegrityError: uncommitted changes, or no branch or tag of the cap's remote holds HEAD.
-        InputError: there is no checkout or no commit, or git may not be used in it.
-        UnavailableError: git or the remote does not serve.
-    """
-    with open_sibling(roots, cap) as sibling:
-        commit = head(sibling)
-        if commit is None:
-            raise InputError("there is no commit to pin", where=sibling.path)
-        if cap.precomposed:
-            return commit
-        changed = uncommitted(git, sibling)
-    if changed:
-        found = f"{', '.join(shown(path) for path in changed[:SHOWN_FILES])}"
-        more = len(changed) - SHOWN_FILES
-        found += f" and {more} more" if more > 0 else ""
-        raise IntegrityError("the sibling has uncommitted changes", found=found)
-    if not remote_contains(cap, commit, roots.git_root, git, base=roots.own, waiting=waiting):
-        raise IntegrityError(
-            "no branch or tag of the remote holds HEAD", expected=f"a commit of {cap.repo}", found=commit
-        )
-    return commit
-
-
 def to_pin(manifest: CapsManifest, ids: tuple[str, ...], roots: Roots) -> tuple[Cap, ...]:
     """The caps that get new pins: those that are named; else all but placeholders that nobody has cloned yet.
 
@@ -104,6 +70,7 @@ def plan_regen(
     roots: Roots,
     pinnable: Head,
     waiting: Waiting = silent,
+    stop: threading.Event | None = None,
 ) -> bytes:
     """The manifest's new bytes.
 
@@ -112,33 +79,60 @@ def plan_regen(
         manifest: what they say.
         caps: which caps get new pins.
         roots: where artifacts lie.
-        pinnable: see `Head`.
-        waiting: told a lock's path before waiting for a sync of that sibling.
+        pinnable: see `Head`; called from several threads.
+        waiting: told a lock's path before waiting for a sync of that sibling; called from several threads.
+        stop: set when the answers are not waited for any more.
 
     Raises:
         IntegrityError: a sibling or an artifact is not fit to be pinned; says which and why.
         UnavailableError: of none could it be told.
     """
-    refusals: list[tuple[str, BitproofError]] = []
-
-    def asked(place: str, ask: Callable[[], T]) -> Iterator[T]:
-        try:
-            yield ask()
-        except BitproofError as error:
-            refusals.append((place, error))
-
-    shas: dict[str, str] = {}
-    digests: dict[str, Digest] = {}
-    for cap in caps:
-        shas.update((cap.id, sha) for sha in asked(f"cap {cap.id}", partial(pinnable, cap)))
-        place = f"cap {cap.id}: {cap.artifact}"
-        built = partial(_built, cap, shas.get(cap.id), roots, waiting)
-        digests.update((cap.id, digest) for digest in asked(place, built))
-    composed = partial(_present, roots.own, tuple(manifest.composed.split("/")))
-    product = next(asked(manifest.composed, composed), None)
+    answers = _answers(caps, partial(_ask, roots=roots, pinnable=pinnable, waiting=waiting), stop or threading.Event())
+    refusals = [refusal for answer in answers.values() for refusal in answer.refusals]
+    try:
+        product = _present(roots.own, tuple(manifest.composed.split("/")))
+    except BitproofError as error:
+        refusals.append((manifest.composed, error))
     if refusals:
         raise _refused(refusals)
+    shas = {name: answer.sha for name, answer in answers.items()}
+    digests = {name: answer.digest for name, answer in answers.items() if answer.digest is not None}
     return repinned(data, Repin(shas=shas, digests=digests, product=product))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What there is to pin for a cap; what is missing is among the refusals, each with its place."""
+
+    sha: str = ""
+    digest: Digest | None = None
+    refusals: tuple[tuple[str, BitproofError], ...] = ()
+
+
+def _answers(caps: Sequence[Cap], ask: Callable[[Cap], _Answer], stop: threading.Event) -> dict[str, _Answer]:
+    """By cap id, in manifest order. Remotes are asked in parallel, for the caps of one sibling one after another."""
+    siblings: dict[str, list[Cap]] = {}
+    for cap in caps:
+        siblings.setdefault("" if cap.precomposed else cap.sibling, []).append(cap)
+    with threads(REMOTES, stop) as pool:
+        asked = [pool.submit(lambda group: [(cap.id, ask(cap)) for cap in group], group) for group in siblings.values()]
+        known = dict(answer for future in asked for answer in awaited(future))
+    return {cap.id: known[cap.id] for cap in caps}
+
+
+def _ask(cap: Cap, *, roots: Roots, pinnable: Head, waiting: Waiting) -> _Answer:
+    """What there is to pin for one cap; both parts are asked for, so that all that is wrong is said at once."""
+    refusals: list[tuple[str, BitproofError]] = []
+    sha, digest = "", None
+    try:
+        sha = pinnable(cap)
+    except BitproofError as error:
+        refusals.append((f"cap {cap.id}", error))
+    try:
+        digest = _built(cap, sha, roots, waiting)
+    except BitproofError as error:
+        refusals.append((f"cap {cap.id}: {cap.artifact}", error))
+    return _Answer(sha, digest, tuple(refusals))
 
 
 def _refused(refusals: Sequence[tuple[str, BitproofError]]) -> BitproofError:
@@ -152,9 +146,9 @@ def _refused(refusals: Sequence[tuple[str, BitproofError]]) -> BitproofError:
     return kind("these cannot be pinned", problems=problems, fix="mend these; no pin was changed")
 
 
-def _built(cap: Cap, sha: str | None, roots: Roots, waiting: Waiting) -> Digest:
+def _built(cap: Cap, sha: str, roots: Roots, waiting: Waiting) -> Digest:
     """The artifact's digest, read while no sync works in the sibling and HEAD still is the commit to be pinned."""
-    if cap.precomposed or sha is None:
+    if cap.precomposed or not sha:
         return _present(*roots.place(cap))
     with sibling_lock(roots.git_root, cap.sibling, waiting), open_sibling(roots, cap) as sibling:
         found = head(sibling)
@@ -179,6 +173,7 @@ def regen(
     allow_local_repos: bool = False,
     dry_run: bool = False,
     waiting: Waiting = silent,
+    stop: threading.Event | None = None,
 ) -> Repinning:
     """Write each cap's HEAD and artifact digest, and the composed artifact's digest, into the manifest.
 
@@ -190,6 +185,7 @@ def regen(
         allow_local_repos: as for `parse_caps_manifest`.
         dry_run: write nothing.
         waiting: told the lock's path before waiting.
+        stop: see `plan_regen`.
 
     Raises:
         IntegrityError: see `plan_regen`; nothing is written.
@@ -198,7 +194,7 @@ def regen(
     """
     return _edit(
         path,
-        lambda data, manifest: plan_regen(data, manifest, to_pin(manifest, ids, roots), roots, pinnable, waiting),
+        lambda data, manifest: plan_regen(data, manifest, to_pin(manifest, ids, roots), roots, pinnable, waiting, stop),
         allow_local_repos=allow_local_repos,
         dry_run=dry_run,
         waiting=waiting,

@@ -17,14 +17,12 @@ from bitproof.model.caps_manifest import Cap
 from bitproof.model.digest import Digest
 from bitproof.model.report import Finding, Verdict
 from bitproof.system.files import unavailable
+from bitproof.system.threads import awaited, threads
 
 if TYPE_CHECKING:  # imported where used: a sync that has nothing to do needs no threads
     from concurrent.futures import Future
 
     from bitproof.proof.explanation import Explanation
-
-HEARTBEAT = 0.2
-"""Seconds between two looks for a signal."""
 
 Began = Callable[[Cap, str], None]
 """Told a cap and the step that begins."""
@@ -123,33 +121,15 @@ def sync(
         stop: set when the caller stops listening, so that what runs is ended.
         began: told the cap and what begins, from several threads.
     """
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Future
 
     doing = _Doing(roots, work, parts, began, stop, {action.cap.id: Future() for action in actions})
     last = [action for action in actions if action.verb is Verb.PRECOMPOSE]
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            groups = [pool.submit(doing.group, group) for group in _by_sibling(actions)]
-            pool.submit(doing.after, groups, last)
-            for action in actions:
-                yield _awaited(doing.outcomes[action.cap.id])
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _awaited(future: "Future[Outcome]") -> Outcome:
-    """The outcome, once it is there.
-
-    One wait without end can sleep through Ctrl-C: Python looks for signals between two bytecodes, and one that comes
-    while this thread waits for its turn is seen only after the wait. So it is many short ones.
-    """
-    from concurrent.futures import wait
-
-    while not wait([future], HEARTBEAT).done:
-        pass
-    return future.result()
+    with threads(jobs, stop) as pool:
+        groups = [pool.submit(doing.group, group) for group in _by_sibling(actions)]
+        pool.submit(doing.after, groups, last)
+        for action in actions:
+            yield awaited(doing.outcomes[action.cap.id])
 
 
 def _by_sibling(actions: Sequence[Action]) -> list[list[Action]]:

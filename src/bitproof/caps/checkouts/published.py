@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bitproof.caps.checkouts.remote import absolute, contained
 from bitproof.caps.checkouts.workshop import scratch, sibling_lock, workshop
-from bitproof.errors import InputError, IntegrityError, Problem, UnavailableError, shown
+from bitproof.caps.siblings import Roots, open_sibling
+from bitproof.errors import InputError, IntegrityError, UnavailableError, shown
 from bitproof.model.caps_manifest import Cap, check_repo
 from bitproof.system.files import Directory
 from bitproof.system.git.repository import Git, head
@@ -39,36 +40,37 @@ def remote_contains(cap: Cap, sha: str, git_root: Path, git: Git, *, base: Path,
         return contained(git, empty, repo, sha)
 
 
-def published_head(cap: Cap, git_root: Path, git: Git, *, base: Path, waiting: Waiting = silent) -> str:
-    """The commit that `regen` pins for a cap.
+def pinnable_head(cap: Cap, roots: Roots, git: Git, waiting: Waiting = silent) -> str:
+    """The commit to pin for a cap: its sibling's HEAD; for a precomposed cap the own repository's.
+
+    Args:
+        cap: which.
+        roots: where its sibling is.
+        git: how git is run.
+        waiting: told the lock's path before waiting for a sync of the sibling.
 
     Raises:
-        IntegrityError: the sibling has uncommitted changes, or no branch or tag of its remote holds its HEAD.
-        InputError: there is no commit, or the sibling is not one that bitproof lets git use.
-        UnavailableError: it is missing, or the remote cannot be asked.
+        IntegrityError: uncommitted changes, or no branch or tag of the cap's remote holds HEAD.
+        InputError: there is no checkout or no commit, or git may not be used in it.
+        UnavailableError: git or the remote does not serve.
     """
-    with Directory(git_root, what="the git root") as root, root.child(cap.sibling) as sibling:
-        sha = head(sibling)
-        if sha is None:
-            raise InputError("the sibling has no commit", where=sibling.path, fix="bitproof caps sync")
+    with open_sibling(roots, cap) as sibling:
+        commit = head(sibling)
+        if commit is None:
+            raise InputError("there is no commit to pin", where=sibling.path)
+        if cap.precomposed:
+            return commit
         changed = uncommitted(git, sibling)
-        if changed:
-            raise IntegrityError(
-                "the sibling has uncommitted changes",
-                where=sibling.path,
-                found=f"{len(changed)} {'file' if len(changed) == 1 else 'files'}",
-                problems=[Problem("", path if path.isprintable() else shown(path)) for path in changed[:SHOWN_FILES]],
-                fix="commit and push them first",
-            )
-    if not remote_contains(cap, sha, git_root, git, base=base, waiting=waiting):
+    if changed:
+        found = f"{', '.join(shown(path) for path in changed[:SHOWN_FILES])}"
+        more = len(changed) - SHOWN_FILES
+        found += f" and {more} more" if more > 0 else ""
+        raise IntegrityError("the sibling has uncommitted changes", found=found)
+    if not remote_contains(cap, commit, roots.git_root, git, base=roots.own, waiting=waiting):
         raise IntegrityError(
-            "no branch or tag of the remote has the sibling's HEAD",
-            where=git_root / cap.sibling,
-            expected=f"a commit of {cap.repo}",
-            found=sha,
-            fix="push it first",
+            "no branch or tag of the remote holds HEAD", expected=f"a commit of {cap.repo}", found=commit
         )
-    return sha
+    return commit
 
 
 def uncommitted(git: Git, worktree: Directory, depth: int = 0) -> list[str]:

@@ -1,6 +1,7 @@
 """``bitproof caps verify | regen | compose``: compare with the pins, and write them."""
 
 import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -125,14 +126,16 @@ def regen(session: Session, ids: tuple[str, ...], dry_run: bool, **where: object
     Writes each cap's HEAD and its artifact's digest, then the composed artifact's. A sibling with uncommitted changes,
     a HEAD that no ref of the remote holds or a missing artifact is refused, and then nothing is written.
     """
-    from bitproof.caps.regen import pinnable_head
+    from bitproof.caps.checkouts.published import pinnable_head
     from bitproof.caps.regen import regen as regenerate
 
     product = product_wanted(where)
     product.manifest.select(ids)
+    stop = threading.Event()
+    git = replace(product.git, stopped=stop.is_set)
 
     def pinnable(cap: Cap) -> str:
-        return pinnable_head(cap, product.roots, product.git, waiting_note(session))
+        return pinnable_head(cap, product.roots, git, waiting_note(session))
 
     with stages(session) as stage:
         stage("asking the remotes")
@@ -144,6 +147,7 @@ def regen(session: Session, ids: tuple[str, ...], dry_run: bool, **where: object
             allow_local_repos=product.allow_local,
             dry_run=dry_run,
             waiting=waiting_note(session),
+            stop=stop,
         )
     _tell(session, repinning)
 
