@@ -124,12 +124,38 @@ def test_a_precomposed_cap_has_the_time_of_its_pin_and_not_of_head(roots: Roots)
     assert precomposed(roots, sha) == str(AUTHORED)
 
 
-@pytest.mark.parametrize("sha", ["0" * 40, "2" * 40])
-def test_a_precomposed_cap_whose_pin_is_not_there_has_the_time_of_head(roots: Roots, sha: str) -> None:
+def test_a_precomposed_cap_that_is_not_pinned_has_the_time_of_head(roots: Roots) -> None:
     commit(roots.own, {"build.sh": BUILD})
     later(roots.own, 60)
 
-    assert precomposed(roots, sha) == str(AUTHORED + 60)
+    assert precomposed(roots, "0" * 40) == str(AUTHORED + 60)
+
+
+def test_a_precomposed_cap_whose_pin_a_shallow_clone_lacks_has_the_time_of_head(tmp_path: Path, roots: Roots) -> None:
+    sha = commit(roots.own, {"build.sh": BUILD})
+    later(roots.own, 60)
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{roots.own}", "shallow")
+
+    assert precomposed(replace(roots, own=tmp_path / "shallow"), sha) == str(AUTHORED + 60)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_precomposed_cap_whose_pin_is_not_in_the_products_history_is_not_made(roots: Roots, there: bool) -> None:
+    head = commit(roots.own, {"build.sh": BUILD})
+    sha = later(roots.own, 60) if there else "2" * 40
+    git(roots.own, "reset", "--quiet", "--hard", head)
+
+    with pytest.raises(IntegrityError) as caught:
+        precomposed(roots, sha)
+
+    assert str(caught.value) == (
+        "the pin is not in the history of the product\n"
+        f"  where:    {roots.own}\n"
+        f"  expected: {head} or an ancestor of it\n"
+        f"  found:    {sha}\n"
+        "  fix:      bitproof caps regen with the cap's id pins the own HEAD"
+    )
+    assert not roots.artifact(cap(precomposed=True)).exists()
 
 
 def test_a_product_without_a_commit_is_of_1980(tmp_path: Path, roots: Roots) -> None:

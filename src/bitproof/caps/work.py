@@ -9,12 +9,12 @@ from bitproof.caps.builds.environment import BuildSettings
 from bitproof.caps.checkouts.checkout import checkout_locked, sibling_lock
 from bitproof.caps.siblings import Roots, digest_below, open_sibling
 from bitproof.caps.survey import recorded_parts
-from bitproof.errors import BitproofError, InputError
+from bitproof.errors import BitproofError, InputError, IntegrityError
 from bitproof.model.caps_manifest import Cap
 from bitproof.model.digest import Digest
 from bitproof.system.files import Directory
 from bitproof.system.git.repository import Git, head
-from bitproof.system.git.worktree import commit_time, has_commit
+from bitproof.system.git.worktree import commit_time, has_commit, is_ancestor, is_shallow
 from bitproof.system.lock import Waiting, locked, silent
 
 NO_COMMIT_EPOCH = 315_532_800
@@ -95,9 +95,10 @@ class Work:
         """The own repository's HEAD and its time; without a repository, no commit and 1980.
 
         Args:
-            timed: a commit whose time is wanted instead, where the repository has it.
+            timed: a precomposed cap's pin, whose time is wanted instead. A shallow clone may not have it.
 
         Raises:
+            IntegrityError: the pin is not HEAD or an ancestor of it (FORMATS section 6).
             BitproofError: there is a repository, and git may not be used in it: another time would give other bytes.
         """
         with Directory(self.roots.own) as own:
@@ -111,5 +112,15 @@ class Work:
                 raise InputError(error.what, where=error.where, problems=error.problems, fix=fix) from None
             if not commit:
                 return "", NO_COMMIT_EPOCH
-            known = timed.strip("0") and has_commit(repository, timed)
+            if not timed.strip("0"):
+                return commit, commit_time(repository, commit)
+            known = has_commit(repository, timed)
+            if not (is_ancestor(repository, timed, commit) if known else is_shallow(repository)):
+                raise IntegrityError(
+                    "the pin is not in the history of the product",
+                    where=own.path,
+                    expected=f"{commit} or an ancestor of it",
+                    found=timed,
+                    fix="bitproof caps regen with the cap's id pins the own HEAD",
+                )
             return commit, commit_time(repository, timed if known else commit)

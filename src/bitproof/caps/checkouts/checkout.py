@@ -27,7 +27,7 @@ from bitproof.errors import BitproofError, InputError, IntegrityError, Problem, 
 from bitproof.model.caps_manifest import Cap, check_repo
 from bitproof.system.files import Directory
 from bitproof.system.git.repository import Git, Repository, head
-from bitproof.system.git.worktree import TreeEntry, changed_files, conflicts, has_commit, tree
+from bitproof.system.git.worktree import TreeEntry, changed_files, conflicts, has_commit, is_shallow, tree
 from bitproof.system.lock import Waiting, silent
 from bitproof.system.process import OverdueError
 
@@ -139,8 +139,7 @@ class _Checkout:
         refuse_locks(repository.worktree)
         write_note(self.notes, pin.note, Note("", pin.sha))
         try:
-            cut = (repository.worktree.path / ".git" / "shallow").exists()
-            fetch_commit(repository, pin.repo, pin.sha, shallow=cut, tether=True)
+            fetch_commit(repository, pin.repo, pin.sha, shallow=is_shallow(repository), tether=True)
         except BitproofError as error:
             self.after_failure(repository, pin, killed=isinstance(error, OverdueError))
             raise

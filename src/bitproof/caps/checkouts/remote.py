@@ -11,7 +11,7 @@ from bitproof.errors import InputError, UnavailableError, shown
 from bitproof.model.caps_manifest import check_repo
 from bitproof.system.files import Directory
 from bitproof.system.git.repository import Git, Repository
-from bitproof.system.git.worktree import has_commit
+from bitproof.system.git.worktree import has_commit, is_shallow
 from bitproof.system.process import OverdueError
 
 NAMESPACE = "refs/bitproof"
@@ -100,8 +100,7 @@ def fetch_commit(repository: Repository, repo: str, sha: str, *, shallow: bool, 
 
 
 def _fetch_all(repository: Repository, repo: str, *, tether: bool = False) -> None:
-    cut = repository.worktree.path / ".git" / "shallow"
-    whole = ("--unshallow",) if cut.exists() else ()
+    whole = ("--unshallow",) if is_shallow(repository) else ()
     repository.run("fetch all branches and tags", *_FETCH, *whole, "--", repo, *ALL_REFS, tether=tether)
 
 

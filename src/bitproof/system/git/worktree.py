@@ -37,6 +37,16 @@ def has_commit(repository: Repository, sha: str) -> bool:
     return True
 
 
+def is_ancestor(repository: Repository, sha: str, of: str) -> bool:
+    """Whether a commit is ``of`` or one of its ancestors; in a shallow clone as far as its history goes."""
+    return not repository.run("compare the commits", "rev-list", "--max-count=1", sha, f"^{of}", "--")
+
+
+def is_shallow(repository: Repository) -> bool:
+    """Whether the repository lacks history on purpose: that a commit is not there then says nothing."""
+    return (repository.worktree.path / ".git" / "shallow").exists()
+
+
 def tree(repository: Repository, sha: str) -> list[TreeEntry]:
     """Every file, symlink and submodule of a commit."""
     entries = []
