@@ -1,9 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.caps.shelf import Shelf, cap, sha256
-from tests.cli.products import ZEROS, Terminal, Told, entry, lay_out, run
+from tests.cli.products import BITPROOF, ZEROS, Terminal, Told, entry, lay_out, run
 
 SHELF = [entry("one"), entry("two"), entry("later", sha="0" * 40, digest=ZEROS)]
 
@@ -95,6 +96,12 @@ def test_a_composed_placeholder_fails_only_a_strict_verify(bitproof: Terminal, s
     assert bitproof("verify", "--strict").code == 1
 
 
+def bound(command: str, shelf: Shelf) -> Told:
+    """Run a command as one whom file modes bind, root too."""
+    within = ["/usr/bin/setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    return run(shelf.roots.own, command, program=[*within, str(BITPROOF)])
+
+
 def test_a_bad_manifest_is_exit_2_with_every_problem(bitproof: Terminal, shelf: Shelf) -> None:
     manifest = shelf.roots.own / "caps-manifest.toml"
     manifest.write_text(manifest.read_text().replace('id = "one"', 'id = "-1"').replace('"out/two', '"/out/two'))
@@ -124,6 +131,22 @@ def test_a_manifest_that_is_not_there_is_exit_3(bitproof: Terminal, shelf: Shelf
 
     assert (told.code, told.out) == (3, "")
     assert told.err.startswith("error: the caps manifest cannot be opened\n")
+
+
+def test_an_artifact_that_cannot_be_read_is_exit_3_unless_something_differs_too(shelf: Shelf) -> None:
+    path = shelf.roots.artifact(cap("two"))
+    path.chmod(0)
+
+    assert bound("verify", shelf) == Told(
+        3,
+        f"DRIFT two: {path}\n"
+        f"  expected: {sha256(b'two')}\n"
+        "  why:      the artifact cannot be opened: Permission denied\n"
+        "  fix:      check the permissions\n" + lines(1, 1, 0, 1, "OK"),
+        "",
+    )
+    shelf.roots.artifact(cap("one")).unlink()
+    assert bound("verify", shelf).code == 1
 
 
 def test_json_has_the_same_verdicts(bitproof: Terminal, shelf: Shelf) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bitproof.caps.siblings import Roots, digest_below
-from bitproof.errors import BitproofError
+from bitproof.errors import BitproofError, UnavailableError
 from bitproof.model.caps_manifest import Cap, CapsManifest
 from bitproof.model.digest import Digest
 from bitproof.model.report import Finding, Report, Verdict
@@ -27,6 +28,15 @@ class CapsReport:
 
     caps: Report
     product: Finding
+    unread: frozenset[str] = frozenset()
+    """The names of findings of which nothing is known: the system did not let them be read."""
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nothing is wrong but that something could not be read."""
+        passing = {Verdict.OK, Verdict.PLACEHOLDER}
+        wrong = {finding.name for finding in (*self.caps.findings, self.product) if finding.verdict not in passing}
+        return bool(wrong) and wrong <= self.unread
 
     @property
     def ok(self) -> bool:
@@ -58,8 +68,16 @@ def verify(manifest: CapsManifest, caps: Sequence[Cap], roots: Roots, progress: 
     by_size = sorted(range(len(pins)), key=lambda index: pins[index].size, reverse=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = dict(zip(by_size, pool.map(lambda index: _check(pins[index], progress), by_size), strict=True))
-    *findings, product = (found[index] for index in range(len(pins)))
-    return CapsReport(Report(tuple(findings)), product)
+    *findings, product = (found[index].finding for index in range(len(pins)))
+    unread = frozenset(checked.finding.name for checked in found.values() if checked.unread)
+    return CapsReport(Report(tuple(findings)), product, unread)
+
+
+class _Checked(NamedTuple):
+    """A finding, and whether it is only that the system did not let the file be read."""
+
+    finding: Finding
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,26 +124,28 @@ def _product_pin(manifest: CapsManifest, roots: Roots) -> _Pin:
     )
 
 
-def _check(pin: _Pin, progress: Progress) -> Finding:
+def _check(pin: _Pin, progress: Progress) -> _Checked:
     """Open, hash, compare, close: a few descriptors at a time, however many caps there are."""
     expected = "" if pin.digest is None else str(pin.digest)
     try:
         digest = digest_below(pin.root, pin.parts, progress)
     except BitproofError as error:
-        return Finding(
+        finding = Finding(
             name=pin.name,
             verdict=Verdict.FAILED,
             path=str(pin.path),
             expected=expected,
-            detail=error.what,
+            detail=f"{error.what}: {error.found}" if error.found else error.what,
             fix=error.fix,
         )
+        return _Checked(finding, isinstance(error, UnavailableError))
     if pin.digest is None:
         verdict, fix = Verdict.PLACEHOLDER, "bitproof caps regen"
     elif digest is None:
         verdict, fix = Verdict.MISSING, pin.fix
     else:
         verdict, fix = (Verdict.OK, "") if digest == pin.digest else (Verdict.DRIFTED, pin.mend)
-    return Finding(
-        name=pin.name, verdict=verdict, path=str(pin.path), expected=expected, found=str(digest or ""), fix=fix
+    found = str(digest or "")
+    return _Checked(
+        Finding(name=pin.name, verdict=verdict, path=str(pin.path), expected=expected, found=found, fix=fix)
     )

@@ -14,7 +14,7 @@ from bitproof.cli.caps.settings import Product, cache_directory, manifest_option
 from bitproof.cli.progress import byte_progress, stages
 from bitproof.cli.project import waiting_note
 from bitproof.cli.session import Session, pass_session
-from bitproof.errors import InputError
+from bitproof.errors import InputError, IntegrityError, UnavailableError
 from bitproof.model.caps_manifest import Cap, parse_caps_manifest
 from bitproof.model.digest import Digest
 from bitproof.model.report import Finding, Report, Verdict
@@ -42,7 +42,8 @@ STATUS = {
 def verify(session: Session, ids: tuple[str, ...], strict: bool, **where: object) -> int:
     """Recompute every digest and compare it with its pin.
 
-    Nothing is rebuilt, and neither git nor a network is needed. Exit 0 only with nothing missing or drifted.
+    Nothing is rebuilt, and neither git nor a network is needed. Exit 0 only with nothing missing or drifted, 3 when
+    nothing is wrong but that something could not be read.
     """
     from bitproof.caps.verify import verify as verify_caps
 
@@ -51,11 +52,14 @@ def verify(session: Session, ids: tuple[str, ...], strict: bool, **where: object
     with byte_progress(session, "verifying", _total(product, caps)) as progress:
         report = verify_caps(product.manifest, caps, product.roots, progress)
     report = _explained(report, product)
+    ok = report.complete if strict else report.ok
     if session.json:
-        session.print_json({**report.document(), "ok": report.complete if strict else report.ok})
+        session.print_json({**report.document(), "ok": ok})
     else:
         _print(session, report, product.manifest.product)
-    return 0 if (report.complete if strict else report.ok) else 1
+    if ok:
+        return 0
+    return UnavailableError.exit_code if report.unknown else IntegrityError.exit_code
 
 
 def _total(product: Product, caps: tuple[Cap, ...]) -> int:
