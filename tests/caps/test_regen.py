@@ -112,6 +112,16 @@ def test_a_dry_run_writes_nothing(shelf: Shelf) -> None:
     assert path(shelf).stat().st_ino == before.st_ino
 
 
+def test_a_dry_run_leaves_what_a_killed_writer_left(shelf: Shelf) -> None:
+    left = shelf.roots.own / ".bitproof-0123456789abcdef.tmp"
+    left.touch()
+
+    regen(path(shelf), (), shelf.roots, lambda _: NEW, dry_run=True)
+    assert left.exists()
+    regen(path(shelf), (), shelf.roots, lambda _: NEW)
+    assert not left.exists()
+
+
 def test_pins_that_are_right_leave_the_file_alone(shelf: Shelf) -> None:
     regen(path(shelf), (), shelf.roots, lambda _: NEW)
     before = path(shelf).stat()
@@ -322,6 +332,8 @@ def test_killed_at_any_point_the_manifest_is_the_old_or_the_new_one(
     with Directory(shelf.roots.own) as own, locked(own, wait=False):
         pass
     assert LOCK_NAME in os.listdir(shelf.roots.own)  # noqa: PTH208 - names
+    regen(path(shelf), (), shelf.roots, lambda _: NEW)
+    assert temporaries(shelf.roots.own) == []
 
 
 def test_a_sync_that_moves_the_sibling_meanwhile_is_waited_for_and_then_nothing_is_pinned(shelf: Shelf) -> None:

@@ -223,6 +223,8 @@ def _edit(
         before = read_file(path, MAX_CAPS_MANIFEST, "the caps manifest")
         after = change(before, parse_caps_manifest(before, str(path), allow_local_repos=allow_local_repos))
         state = directory.stat(path.name)
+        if not dry_run:
+            directory.remove_temporaries()
         if not dry_run and after != before and state is not None:
             directory.write(path.name, after, mode=stat.S_IMODE(state.st_mode))
         return Repinning(path, before, after)

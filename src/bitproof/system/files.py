@@ -282,6 +282,12 @@ class Directory:
         except OSError as error:
             raise unavailable(error, "the file cannot be removed", self.path / name) from None
 
+    def remove_temporaries(self) -> None:
+        """Remove what killed writers left: only for one who keeps every other writer out of the directory."""
+        for name, _ in self.names():
+            if is_temporary(name):
+                self.remove(name)
+
     def remove_tree(self, name: str) -> None:
         """Remove a directory and all below it, symlinks not followed; that it is gone already is no error."""
         import shutil
