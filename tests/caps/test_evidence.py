@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,41 @@ def test_a_cache_that_cannot_be_made_is_no_fault(shelf: Shelf, tmp_path: Path) -
 
     Evidence(tmp_path / "file").remember(GOOD, *shelf.roots.place(cap()))
 
+    Evidence(tmp_path / "file").settle([GOOD])
+
     assert (tmp_path / "file").read_bytes() == b""
+
+
+def remembered(evidence: Evidence) -> set[str]:
+    return {path.name for path in (evidence.cache / ARTIFACTS).iterdir()}
+
+
+def test_beyond_the_limit_what_was_unused_for_longest_is_forgotten_with_its_record(
+    shelf: Shelf, evidence: Evidence
+) -> None:
+    caps = [cap(name) for name in ("one", "two", "six")]  # three bytes each
+    for age, each in enumerate(caps):
+        shelf.put(each)
+        path = shelf.roots.artifact(each)
+        path.with_name(path.name + INPUTS_SUFFIX).write_bytes(b"{}")
+        evidence.remember(each.digest, *shelf.roots.place(each))
+        os.utime(evidence.cache / ARTIFACTS / each.digest.value, (age, age))
+    one, two, six = (each.digest.value for each in caps)
+
+    replace(evidence, limit=9).settle([])
+    assert remembered(evidence) == {name + suffix for name in (one, two, six) for suffix in ("", INPUTS_SUFFIX)}
+    replace(evidence, limit=8).settle([caps[0].digest])
+
+    assert remembered(evidence) == {one, one + INPUTS_SUFFIX, six, six + INPUTS_SUFFIX}
+
+
+def test_what_a_killed_writer_left_in_the_cache_goes_too(evidence: Evidence) -> None:
+    (evidence.cache / ARTIFACTS).mkdir(parents=True)
+    (evidence.cache / ARTIFACTS / ".bitproof-0123456789abcdef.tmp").touch()
+
+    evidence.settle([GOOD])
+
+    assert remembered(evidence) == set()
 
 
 def test_the_pinned_bytes_are_laid_beside_the_artifact(shelf: Shelf, evidence: Evidence) -> None:

@@ -138,6 +138,21 @@ def test_a_mismatch_has_both_digests_and_what_differs(bitproof: Terminal, produc
     assert path.with_name("one.wasm.expected").read_bytes() == b"one"
 
 
+def test_a_sync_keeps_the_cache_of_proved_artifacts_small(bitproof: Terminal, product: Product) -> None:
+    kept = product.root / "cache/bitproof/artifacts"
+    kept.mkdir(parents=True)
+    old = kept / ("1" * 64)
+    old.touch()
+    os.truncate(old, 1 << 30)
+    os.utime(old, (0, 0))
+
+    assert bitproof("sync", LOCAL, "one").code == 0
+    assert {path.name for path in kept.iterdir()} == {
+        sha256(b"one").value,
+        f"{sha256(b'one').value}.inputs.json",
+    }
+
+
 def test_without_keep_nothing_is_laid_beside(bitproof: Terminal, product: Product) -> None:
     bitproof("sync", LOCAL, "one")
     product.pin("one", product.publish("one", "printf onf >out/one.wasm"))

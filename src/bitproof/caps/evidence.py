@@ -1,11 +1,13 @@
 """Good artifacts remembered by their digest, so that a later mismatch can be explained and not only stated.
 
 When a cap is proved, its artifact and the record of its inputs are put into bitproof's cache. What is recalled is
-hashed again before it is believed: the cache can only make an explanation better, never a verdict.
+hashed again before it is believed: the cache can only make an explanation better, never a verdict. Only the newest are
+kept.
 """
 
 import hashlib
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,22 +20,32 @@ from bitproof.proof.explanation import Explanation
 from bitproof.proof.inputs import INPUTS_SUFFIX, MAX_INPUTS, RecordedInputs
 from bitproof.system.files import Directory, copy_bytes
 from bitproof.system.hashing import sha256_digest
+from bitproof.system.lock import locked
 
 ARTIFACTS = "artifacts"
 MAX_EXPLAINED = 256 << 20
 """Bytes of an artifact that is explained; a larger one is only compared."""
+MAX_KEPT = 1 << 30
+"""Bytes of remembered artifacts: two versions of a product of 500 MB."""
 EXPECTED_SUFFIX = ".expected"
+LOCK = "artifacts.lock"
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The cache of good artifacts."""
+    """The cache of good artifacts.
+
+    Args:
+        cache: bitproof's cache.
+        limit: bytes of artifacts that stay.
+    """
 
     cache: Path
+    limit: int = MAX_KEPT
 
     def remember(self, digest: Digest, root: Path, parts: tuple[str, ...]) -> None:
         """Keep a proved artifact and its inputs. A cache that cannot be written is no fault."""
-        with suppress(BitproofError, OSError), Directory(self.cache / ARTIFACTS, create=True) as kept:
+        with suppress(BitproofError, OSError), self._kept() as kept:
             if kept.stat(digest.value) is not None:
                 return
             file = open_below(root, parts)
@@ -49,6 +61,30 @@ class Evidence:
             inputs = _read(root, (*parts[:-1], parts[-1] + INPUTS_SUFFIX), MAX_INPUTS)
             if inputs is not None:
                 kept.write(digest.value + INPUTS_SUFFIX, inputs)
+
+    def settle(self, proved: Iterable[Digest]) -> None:
+        """Count these as used now, and forget what was unused for longest, beyond the limit. Never a fault either."""
+        with suppress(BitproofError), self._kept() as kept:
+            kept.remove_temporaries()
+            for digest in proved:
+                kept.touch(digest.value)
+            entries = [entry for entry in kept.names() if not entry[0].endswith(INPUTS_SUFFIX)]
+            left = self.limit
+            for name, state in sorted(entries, key=lambda entry: entry[1].st_mtime_ns, reverse=True):
+                left -= state.st_size
+                if left < 0:
+                    kept.remove(name + INPUTS_SUFFIX)
+                    kept.remove(name)
+
+    @contextmanager
+    def _kept(self) -> Iterator[Directory]:
+        """The directory of artifacts, which nobody else changes meanwhile."""
+        with (
+            Directory(self.cache, create=True) as cache,
+            locked(cache, name=LOCK),
+            cache.child(ARTIFACTS, create=True) as kept,
+        ):
+            yield kept
 
     def recall(self, digest: Digest) -> bytes | None:
         """A remembered artifact with just this digest; None when there is none."""

@@ -273,6 +273,15 @@ class Directory:
                 os.unlink(temporary, dir_fd=self.fd)
             raise
 
+    def touch(self, name: str) -> None:
+        """Set a file's times to now; that it is not there is no error."""
+        try:
+            os.utime(name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise unavailable(error, "the file's times cannot be set", self.path / name) from None
+
     def remove(self, name: str) -> None:
         """Unlink a file; that it is gone already is no error."""
         try:

@@ -181,7 +181,9 @@ def compose(session: Session, ids: tuple[str, ...], **where: object) -> None:
             product.path, product.roots, allow_local_repos=product.allow_local, waiting=waiting_note(session)
         )
     pinned = parse_caps_manifest(repinning.after, str(product.path), allow_local_repos=product.allow_local)
-    Evidence(cache_directory(os.environ)).remember(pinned.digest, *_composed(product))
+    evidence = Evidence(cache_directory(os.environ))
+    evidence.remember(pinned.digest, *_composed(product))
+    evidence.settle([pinned.digest])
     _tell(session, repinning)
 
 

@@ -104,6 +104,7 @@ def _run(
             told = explained(outcome, evidence, product.roots)
             beside = evidence.lay_beside(outcome.cap, product.roots) if keep and outcome.word is Word.MISMATCH else None
             outcomes.append(_printed(session, told, beside))
+    evidence.settle(outcome.cap.digest for outcome in outcomes if outcome.word is Word.OK)
     return outcomes
 
 
