@@ -5,6 +5,7 @@ import re
 import select
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -321,6 +322,16 @@ def test_interrupted_it_ends_what_it_started_and_the_next_one_heals(product: Pro
     assert product.sync() == Told(0, ALL_OK, "")
 
 
+def wait_until_it_watches_its_build(process: "subprocess.Popen[bytes]") -> None:
+    """Until a process holds a build's pidfd: it takes one when it has told its warden about the build."""
+    while process.poll() is None:
+        for link in Path(f"/proc/{process.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                if "[pidfd]" in str(link.readlink()):
+                    return
+    pytest.fail("the sync ended by itself")
+
+
 def test_killed_it_takes_its_builds_with_it(product: Product) -> None:
     started = product.root / "started"
     os.mkfifo(started)
@@ -329,6 +340,7 @@ def test_killed_it_takes_its_builds_with_it(product: Product) -> None:
     with subprocess.Popen(product.argv(), cwd=product.own, env=product.environ, stdout=subprocess.DEVNULL) as process:
         try:
             running = [os.pidfd_open(int(number)) for number in started.read_text().split()]
+            wait_until_it_watches_its_build(process)
         finally:
             process.kill()
 
