@@ -6,10 +6,11 @@ An `AssetManifest` keeps the document it was read from, so that unknown fields a
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, Self, TypeVar
 
 from bitproof.errors import InputError, Problem, shown
-from bitproof.model.decode import MAX_JSON, Table, child, kind, parse_json
+from bitproof.model.decode import MAX_JSON, Table, kind, parse_json
 from bitproof.model.digest import Digest
 from bitproof.model.names import INITRD, KERNEL, MANIFEST, ROOTFS, check_name
 from bitproof.model.version import Version
@@ -18,6 +19,8 @@ R = TypeVar("R")
 
 FORMAT = 2
 MAX_SIZE = 1 << 40
+MAX_VERSIONS = 1 << 15
+"""How many versions are remembered between two mentions of the same one."""
 NO_DIGEST = Digest("blake3", "0" * 64)
 NO_VERSION = Version("0")
 
@@ -165,7 +168,7 @@ def _versions(table: Table, read: Callable[[Version, Table], R]) -> dict[Version
     releases: dict[Version, R] = {}
     for text, entry in table.tables():
         try:
-            version = Version(text)
+            version = _version(text)
         except ValueError as error:
             table.problem(text, str(error))
             continue
@@ -223,12 +226,12 @@ def _binary_release(version: Version, table: Table) -> BinaryRelease:
 def _files(table: Table) -> None:
     """``files`` of a binary release: checked, and kept as they are."""
     files = table.get("files", list, [], required=False)
-    listed = Table({}, child(table.path, "files"), table.problems)
+    listed = Table({}, "files", table.problems, table)
     for index, value in enumerate(files):
         if not isinstance(value, dict):
             listed.problem(index, "the wrong type", expected="a table", found=kind(value))
             continue
-        entry = Table(value, child(listed.path, index), table.problems)
+        entry = Table(value, index, table.problems, listed)
         entry.text("name")
         entry.integer("size", 0, MAX_SIZE)
         entry.parsed("sha256", _sha256, None)
@@ -238,11 +241,17 @@ def _sha256(text: str) -> Digest | None:
     return Digest.parse(text, "sha256")
 
 
+@lru_cache(MAX_VERSIONS)
+def _version(text: str) -> Version:
+    """A version; most stand in a manifest more than once, as a release's key and as another's minimum."""
+    return Version(text)
+
+
 def _minimum(table: Table, key: str) -> Version | None:
     """A version, or None for no constraint: absent or empty."""
     if table.values.get(key, "") == "":
         return None
-    return table.parsed(key, Version, None)
+    return table.parsed(key, _version, None)
 
 
 def _named(table: Table, name: str) -> bool:

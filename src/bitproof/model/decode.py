@@ -7,7 +7,7 @@ and deep nesting are problems. What it leaves out: what the values mean, which i
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from bitproof.errors import InputError, Problem, shown
 
@@ -22,6 +22,7 @@ MAX_KEY_PARTS = 16
 MAX_DOTS = 256
 """Dots in one line of TOML: what bounds tomllib's quadratic time whichever way a long key is quoted."""
 
+_PLAIN = frozenset((str, int, bool, type(None)))
 _BOM = b"\xef\xbb\xbf"
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _KEY_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
@@ -111,14 +112,27 @@ def parse_json(data: bytes, where: str) -> dict[str, object]:
         raise InputError("the file is nested too deep", where=where, expected=f"at most {MAX_DEPTH} levels") from None
     except ValueError as error:
         raise InputError("the file is not JSON", where=where, found=str(error)) from None
-    problems = list(_faults(value, "", 1))
+    problems = [] if _is_plain(value) else list(_faults(value, "", 1))
     if not isinstance(value, dict):
         problems.append(Problem("", "the document is not an object", found=kind(value)))
-    if "\\ud" in text.lower():
+    if "\\ud" in text or "\\uD" in text:
         problems += _surrogates(value, "", 1)
     if problems:
         raise InputError("the file is not acceptable JSON", where=where, problems=problems)
     return cast("dict[str, object]", value)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether there is surely nothing for `_faults` to find: a level at a time, and no path is written."""
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        if not level:
+            return True
+        if not {type(outer) for outer in level} <= {dict, list}:
+            return False
+        entries = (outer.values() if type(outer) is dict else outer for outer in level)
+        level = [inner for values in entries for inner in values if type(inner) not in _PLAIN]
+    return False
 
 
 def _faults(value: object, path: str, depth: int) -> Iterator[Problem]:
@@ -184,10 +198,24 @@ class Table:
     reading goes on and every problem of a file is reported at once. Whoever made the list raises when it is not empty.
     """
 
-    def __init__(self, values: dict[str, object], path: str, problems: list[Problem]) -> None:
+    __slots__ = ("_above", "_place", "problems", "values")
+
+    def __init__(
+        self,
+        values: dict[str, object],
+        place: str | int,
+        problems: list[Problem],
+        above: "Table | None" = None,
+    ) -> None:
         self.values = values
-        self.path = path
         self.problems = problems
+        self._place = place
+        self._above = above
+
+    @property
+    def path(self) -> str:
+        """Where it stands in the document: written when a problem asks for it, as most tables have none."""
+        return str(self._place) if self._above is None else child(self._above.path, self._place)
 
     def problem(self, key: str | int, what: str, *, expected: str = "", found: str = "") -> None:
         """Note a problem at ``key`` below this table."""
@@ -232,9 +260,9 @@ class Table:
 
     def parsed(self, key: str, parse: Callable[[str], T], stand_in: T, *, required: bool = True) -> T:
         """A string that ``parse`` accepts. Its ValueError is the problem; absent and not required is ``stand_in``."""
-        before = len(self.problems)
-        value = self.text(key, None if required else "")
-        if len(self.problems) > before or key not in self.values:
+        value = self.values.get(key)
+        if type(value) is not str:
+            self.text(key, None if required else "")  # says what is wrong, when it is
             return stand_in
         try:
             return parse(value)
@@ -245,7 +273,7 @@ class Table:
     def texts(self, key: str, parse: Callable[[str], str] = str) -> tuple[str, ...]:
         """An optional array of strings, each of which ``parse`` accepts."""
         values = self.get(key, list, [], required=False)
-        listed = Table({}, child(self.path, key), self.problems)
+        listed = Table({}, key, self.problems, self)
         read = []
         for index, value in enumerate(values):
             if not isinstance(value, str):
@@ -259,13 +287,13 @@ class Table:
 
     def table(self, key: str, *, required: bool = True) -> "Table":
         """The table below ``key``; an empty one stands in."""
-        return Table(self.get(key, dict, {}, required=required), child(self.path, key), self.problems)
+        return Table(self.get(key, dict, {}, required=required), key, self.problems, self)
 
     def tables(self) -> Iterator[tuple[str, "Table"]]:
         """Every entry of this table that is a table itself; the others are problems."""
         for key, value in self.values.items():
             if isinstance(value, dict):
-                yield key, Table(value, child(self.path, key), self.problems)
+                yield key, Table(value, key, self.problems, self)
             else:
                 self.problem(key, "the wrong type", expected="a table", found=f"{kind(value)}, {shown(value)}")
 

@@ -3,6 +3,7 @@
 BLAKE3 names assets (seed 000), SHA-256 names caps (seed 002) and stands beside BLAKE3 for OCI, in-toto and FIPS users.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -13,6 +14,7 @@ Algorithm = Literal["blake3", "sha256"]
 HEX = frozenset("0123456789abcdef")
 HEX_DIGITS = 64
 HASH16 = 16
+_VALUE = re.compile(rf"[0-9a-f]{{{HEX_DIGITS}}}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Digest:
         """Raise ValueError when the value is not 64 lower-case hex digits of a known algorithm."""
         if self.algorithm not in {"blake3", "sha256"}:
             raise ValueError(f"unsupported algorithm {self.algorithm!r}")
-        if len(self.value) != HEX_DIGITS or not HEX.issuperset(self.value):
+        if not _VALUE.fullmatch(self.value):
             raise ValueError(f"not {HEX_DIGITS} hex digits: {shown(self.value)}")
 
     @classmethod
