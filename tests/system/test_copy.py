@@ -5,7 +5,7 @@ import pytest
 
 from bitproof.errors import UnavailableError
 from bitproof.system import files
-from bitproof.system.files import COPY_CHUNK, Directory, copy_bytes, open_file
+from bitproof.system.files import COPY_CHUNK, Directory, copy_bytes, open_file, reserve
 from tests.conftest import Mount
 from tests.evidence import names_in
 
@@ -98,6 +98,35 @@ def test_a_full_disk_stops_a_copy(mounted: Mount, tmp_path: Path) -> None:
     with Directory(mounted("size=32k")) as store, open_file(tmp_path / "s") as source:
         with pytest.raises(UnavailableError) as caught, store.staged("t", 0o444) as target:
             copy_bytes(source, target.fd, len(DATA))
+        assert str(caught.value) == (
+            "the file cannot be written\n"
+            f"  where:    {store.path}/t\n"
+            "  found:    No space left on device\n"
+            "  fix:      free some disk space and try again"
+        )
+        assert names_in(store.path) == []
+
+
+def test_what_is_reserved_is_there_and_a_copy_fills_it(tmp_path: Path) -> None:
+    (tmp_path / "s").write_bytes(DATA)
+    with Directory(tmp_path) as store, open_file(tmp_path / "s") as source, store.staged("t", 0o444) as target:
+        reserve(target.fd, len(DATA))
+        assert os.fstat(target.fd).st_size == len(DATA)
+        assert os.fstat(target.fd).st_blocks * 512 >= len(DATA)
+        assert copy_bytes(source, target.fd, len(DATA)) == len(DATA)
+    assert (tmp_path / "t").read_bytes() == DATA
+
+
+def test_nothing_to_reserve_is_no_error(tmp_path: Path) -> None:
+    with Directory(tmp_path) as store, store.staged("t", 0o444) as target:
+        reserve(target.fd, 0)
+    assert (tmp_path / "t").read_bytes() == b""
+
+
+def test_a_full_disk_refuses_before_a_byte_is_copied(mounted: Mount) -> None:
+    with Directory(mounted("size=32k")) as store:
+        with pytest.raises(UnavailableError) as caught, store.staged("t", 0o444) as target:
+            reserve(target.fd, len(DATA))
         assert str(caught.value) == (
             "the file cannot be written\n"
             f"  where:    {store.path}/t\n"

@@ -19,7 +19,17 @@ from bitproof.model.asset_manifest import AssetManifest, PinnedFile
 from bitproof.model.decode import MAX_JSON
 from bitproof.model.digest import Digest
 from bitproof.model.names import MANIFEST, hash_name
-from bitproof.system.files import Directory, OpenFile, Progress, copy_bytes, ignore, open_file, read_file, unavailable
+from bitproof.system.files import (
+    Directory,
+    OpenFile,
+    Progress,
+    copy_bytes,
+    ignore,
+    open_file,
+    read_file,
+    reserve,
+    unavailable,
+)
 from bitproof.system.hashing import blake3_digest, unmapped_digest
 from bitproof.system.lock import Waiting, locked, silent
 
@@ -114,6 +124,7 @@ def _bring(store: Directory, copy: Copy, progress: Progress) -> bool:
         return False
     with open_file(copy.source, "the asset") as source, store.staged(copy.name, MODE) as target:
         size = copy.pin.size if copy.pin.size is not None else source.size
+        reserve(target.fd, min(size, source.size))
         done = copy_bytes(source, target.fd, size, progress)
         if done != size:
             found = f"{unmapped_digest(source)}, {os.fstat(source.fd).st_size} bytes"

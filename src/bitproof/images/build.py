@@ -28,7 +28,7 @@ from bitproof.images.rootfs.image import make_rootfs
 from bitproof.images.rootfs.pack import check_packer
 from bitproof.model.guest_config import ArchConfig, GuestConfig
 from bitproof.model.names import INITRD, KERNEL, ROOTFS
-from bitproof.system.files import Directory, OpenFile, copy_bytes, is_temporary, open_file, write_all
+from bitproof.system.files import Directory, OpenFile, copy_bytes, is_temporary, open_file, reserve, write_all
 from bitproof.system.hashing import blake3_digest
 from bitproof.system.process import find_program
 
@@ -198,8 +198,10 @@ def publish(directory: Directory, files: dict[str, OpenFile | bytes]) -> None:
 def _fill(source: OpenFile | bytes, target: OpenFile) -> None:
     if isinstance(source, bytes):
         write_all(target.fd, source)
-    elif copy_bytes(source, target.fd, source.size) != source.size:
-        raise UnavailableError("the file changed while it was copied", where=source.path)
+    else:
+        reserve(target.fd, source.size)
+        if copy_bytes(source, target.fd, source.size) != source.size:
+            raise UnavailableError("the file changed while it was copied", where=source.path)
     os.fsync(target.fd)
 
 

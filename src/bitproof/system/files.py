@@ -336,6 +336,19 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
+def reserve(target: int, size: int) -> None:
+    """Take ``size`` bytes of the disk at once for a new file that a copy will fill.
+
+    A full disk is known before the first byte is copied, and writing blocks that are already there is a fifth quicker
+    (docs/benchmarks.md). Nothing depends on it: a file system that cannot is left alone.
+    """
+    try:
+        os.posix_fallocate(target, 0, size)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
+            raise
+
+
 def copy_bytes(source: OpenFile, target: int, size: int, progress: Progress = ignore) -> int:
     """Copy the file from its start to ``target``, at most ``size`` + 1 bytes; a reflink where the file system can.
 
