@@ -118,7 +118,7 @@ def repack(project: Project, arches: Sequence[str], tell: Reporters) -> dict[str
         InputError: the guest config or the artifacts are not usable.
         UnavailableError, IntegrityError: there is no build to repack, or its kept part is damaged.
     """
-    from bitproof.images.build import repack_arch
+    from bitproof.images.repack import repack_arch
 
     config = load_guest_config(project.config)
     epoch = source_epoch(project.environ)

@@ -11,7 +11,7 @@ from bitproof.images.config import Artifacts
 from bitproof.images.initrd import cpio
 from bitproof.images.initrd import image as initrd
 from bitproof.images.kernel.package import KernelFiles
-from bitproof.system.files import Directory
+from bitproof.system.files import Directory, open_file
 
 VIRTIO = ("virtio_ring", "virtio", "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "overlay")
 
@@ -98,9 +98,9 @@ def test_the_base_is_found_by_its_digest_and_knows_its_time(tmp_path: Path) -> N
     base = initrd.segment([cpio.file("a", b"a")], "xz", 1, 1_700_000_000)
     (tmp_path / initrd.base_name(base)).write_bytes(base)
 
-    with Directory(tmp_path) as directory:
-        assert initrd.read_base(directory) == base
-    assert initrd.base_epoch(base, "base") == 1_700_000_000
+    with Directory(tmp_path) as directory, initrd.open_base(directory) as kept:
+        assert kept.read(len(base)) == base
+        assert initrd.base_epoch(kept, "base") == 1_700_000_000
 
 
 def test_a_base_with_one_flipped_bit_is_refused_with_both_digests(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_base_with_one_flipped_bit_is_refused_with_both_digests(tmp_path: Path
     (tmp_path / name).write_bytes(damaged)
 
     with Directory(tmp_path) as directory, pytest.raises(IntegrityError) as caught:
-        initrd.read_base(directory)
+        initrd.open_base(directory)
 
     assert str(caught.value) == (
         "the initrd's base is not what was built\n"
@@ -123,7 +123,7 @@ def test_a_base_with_one_flipped_bit_is_refused_with_both_digests(tmp_path: Path
 
 def test_without_a_base_there_is_nothing_to_repack(tmp_path: Path) -> None:
     with Directory(tmp_path) as directory, pytest.raises(UnavailableError) as caught:
-        initrd.read_base(directory)
+        initrd.open_base(directory)
 
     assert str(caught.value) == (
         "there is no initrd to repack\n"
@@ -139,7 +139,7 @@ def test_two_bases_are_one_too_many(tmp_path: Path) -> None:
         (tmp_path / f".initrd-base-{digit * 64}").touch()
 
     with Directory(tmp_path) as directory, pytest.raises(InputError) as caught:
-        initrd.read_base(directory)
+        initrd.open_base(directory)
 
     assert str(caught.value) == (
         "it is not clear which initrd to repack\n"
@@ -157,12 +157,13 @@ def test_a_base_named_without_a_digest_is_refused(tmp_path: Path) -> None:
         Directory(tmp_path) as directory,
         pytest.raises(InputError, match="the name of the initrd's base holds no digest"),
     ):
-        initrd.read_base(directory)
+        initrd.open_base(directory)
 
 
-def test_a_base_that_is_no_archive_has_no_time() -> None:
-    with pytest.raises(InputError) as caught:
-        initrd.base_epoch(b"text", "place")
+def test_a_base_that_is_no_archive_has_no_time(tmp_path: Path) -> None:
+    (tmp_path / "base").write_bytes(b"text")
+    with open_file(tmp_path / "base") as base, pytest.raises(InputError) as caught:
+        initrd.base_epoch(base, "place")
 
     assert str(caught.value) == (
         "the initrd's base is not an initrd\n"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bitproof.errors import BitproofError, InputError, IntegrityError, UnavailableError
-from bitproof.images.build import repack_arch
 from bitproof.images.config import load_guest_config
 from bitproof.images.initrd import compress
 from bitproof.images.initrd import image as initrd
+from bitproof.images.repack import repack_arch
 from bitproof.model.guest_config import COMPRESSIONS, GuestConfig
 from bitproof.system.files import Directory
 from tests.conftest import ARCH, EPOCH, GUEST
@@ -112,7 +112,7 @@ def test_a_repack_checks_the_artifacts_first(tmp_path: Path, artifacts: Path, sp
 def test_both_parts_of_the_initrd_unpack_in_a_real_kernel(built: Path, artifacts: Path, codec: str) -> None:
     directory = built / ARCH
     (base,) = directory.glob(".initrd-base-*")
-    recoded = compress.segment(compress.unpacked(base.read_bytes(), initrd.MAX_BASE), codec, 1)
+    recoded = compress.segment(compress.unpacked(base.read_bytes(), 1 << 30), codec, 1)
     base.unlink()
     (directory / initrd.base_name(recoded)).write_bytes(recoded)
     repack(built, artifacts, replace(config_of(), compression=codec, environment=(("GREETING", "it's here"),)))

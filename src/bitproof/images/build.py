@@ -1,4 +1,4 @@
-"""Build an arch's kernel, initrd and rootfs, or repack its initrd, and publish them into the dev layout.
+"""Build an arch's kernel, initrd and rootfs, and publish them into the dev layout.
 
 1. Check config, artifacts and programs; nothing is downloaded or written before.
 2. Fetch kernel packages and make the rootfs, at the same time; the first failure ends both.
@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from bitproof.errors import InputError, UnavailableError
-from bitproof.images.config import Artifacts, open_kernel, read_artifacts
+from bitproof.images.config import open_kernel, read_artifacts
 from bitproof.images.debian import Job, debian_arch, workspace
 from bitproof.images.initrd import image as initrd
-from bitproof.images.initrd.cpio import MAX_FIELD
 from bitproof.images.kernel.package import KernelFiles, fetch_kernel
+from bitproof.images.repack import checked_epoch, guest_segment
 from bitproof.images.rootfs.image import make_rootfs
 from bitproof.images.rootfs.pack import check_packer
 from bitproof.model.guest_config import ArchConfig, GuestConfig
@@ -63,7 +63,7 @@ def build_arch(
         UnavailableError: a program is missing, the network or the disk does not serve.
     """
     wanted = config.arch(arch)
-    _checked(epoch)
+    checked_epoch(epoch)
     check_build(config, [arch], config_dir=config_dir, artifacts=artifacts)
     guest = read_artifacts(artifacts)
     with workspace() as work:
@@ -74,7 +74,7 @@ def build_arch(
         )
         stage("initrd")
         base = _base(config, wanted, files, epoch)
-        image = base + _guest(config, guest, epoch)
+        image = base + guest_segment(config, guest, epoch)
         stage("publish")
         with (
             open_kernel(config_dir, wanted.kernel.file) if files.kernel is None else open_file(files.kernel) as kernel,
@@ -82,39 +82,6 @@ def build_arch(
             assets.child(arch, create=True) as directory,
         ):
             publish(directory, {rootfs.name: packed, KERNEL: kernel, initrd.base_name(base): base, INITRD: image})
-
-
-def repack_arch(config: GuestConfig, arch: str, *, artifacts: Path, assets: Directory, epoch: int | None) -> bool:
-    """Make the initrd of a built arch anew from the guest's files; needs no network and touches nothing else.
-
-    Args:
-        config: the whole guest config.
-        arch: the arch key, one of the config's.
-        artifacts: the guest's own files.
-        assets: the dev layout, whose lock the caller holds.
-        epoch: the time of the guest's files; that of the build when absent.
-
-    Returns:
-        Whether the initrd changed; its old inode is never written to.
-
-    Raises:
-        InputError: config or artifacts are wrong; it is not clear what to repack.
-        UnavailableError: the arch was never built.
-        IntegrityError: what the build kept for this does not have its digest.
-    """
-    config.arch(arch)
-    guest = read_artifacts(artifacts)
-    if assets.stat(arch) is None:
-        fix = f"{initrd.REBUILD} --arch {arch}"
-        raise UnavailableError("there is no initrd to repack", where=assets.path / arch, found="nothing", fix=fix)
-    with assets.child(arch) as directory:
-        base = initrd.read_base(directory)
-        time = initrd.base_epoch(base, directory.path) if epoch is None else _checked(epoch)
-        image = base + _guest(config, guest, time)
-        if _holds(directory, INITRD, image):
-            return False
-        directory.write(INITRD, image, mode=initrd.initrd_mode(directory, INITRD))
-    return True
 
 
 def check_build(config: GuestConfig, arches: Sequence[str], *, config_dir: Path, artifacts: Path) -> None:
@@ -149,14 +116,6 @@ def _check(config: ArchConfig, config_dir: Path) -> None:
         raise InputError("a given kernel.file has no modules to load", where=where, fix="leave kernel.modules out")
 
 
-def _checked(epoch: int) -> int:
-    if not 0 <= epoch <= MAX_FIELD:
-        raise InputError(
-            "the time does not fit into an initrd", where="SOURCE_DATE_EPOCH", expected=f"0 to {MAX_FIELD}", found=epoch
-        )
-    return epoch
-
-
 def _together(first: Callable[[], A], second: Callable[[], B], stop: Callable[[], None]) -> tuple[A, B]:
     """Both at the same time, ``second`` in this thread. The first failure stops the other and is the one raised."""
     with ThreadPoolExecutor(1) as pool:
@@ -176,10 +135,6 @@ def _together(first: Callable[[], A], second: Callable[[], B], stop: Callable[[]
 def _base(config: GuestConfig, arch: ArchConfig, files: KernelFiles, epoch: int) -> bytes:
     entries = initrd.base_entries(files, (arch.rootfs_format, *arch.kernel.modules))
     return initrd.segment(entries, config.compression, config.level, epoch)
-
-
-def _guest(config: GuestConfig, guest: Artifacts, epoch: int) -> bytes:
-    return initrd.segment(initrd.guest_entries(guest, config.environment), config.compression, config.level, epoch)
 
 
 def publish(directory: Directory, files: dict[str, OpenFile | bytes]) -> None:

@@ -80,6 +80,17 @@ class OpenFile:
             raise unavailable(error, "the file cannot be read", self.path) from None
         return b"".join(chunks)
 
+    def read_at(self, offset: int, size: int) -> bytes:
+        """``size`` bytes from ``offset`` on; fewer at the end of the file.
+
+        Raises:
+            UnavailableError: it cannot be read.
+        """
+        try:
+            return os.pread(self.fd, size, offset)
+        except OSError as error:
+            raise unavailable(error, "the file cannot be read", self.path) from None
+
     def close(self) -> None:
         """Close the descriptor."""
         os.close(self.fd)

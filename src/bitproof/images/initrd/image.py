@@ -8,18 +8,22 @@ unpacks such segments in turn (Documentation/driver-api/early-userspace/buffer-f
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bitproof.errors import InputError, IntegrityError, UnavailableError
 from bitproof.images.config import Artifacts
 from bitproof.images.initrd import compress, cpio
 from bitproof.images.initrd.modules import BASE, MAX_MODULE, OPTIONAL, ModuleIndex, load_order, read_index
-from bitproof.images.kernel.package import KernelFiles
 from bitproof.model.digest import Digest
-from bitproof.system.files import Directory, read_file
-from bitproof.system.hashing import bytes_digest
+from bitproof.system.files import Directory, OpenFile, read_file
+from bitproof.system.hashing import blake3_digest, bytes_digest
+
+if TYPE_CHECKING:  # a repack fetches no kernel
+    from bitproof.images.kernel.package import KernelFiles
 
 BASE_PREFIX = ".initrd-base-"
-MAX_BASE = 1 << 30
+BEGINNING = 1 << 20
+"""Bytes of a packages' part that surely hold its first entry, whatever the codec's block."""
 MAX_INDEX = 64 << 20
 MODULE_LIST = "etc/bitproof/modules"
 ENVIRONMENT = "etc/bitproof/environment"
@@ -29,7 +33,7 @@ _DIRECTORIES = (("proc", 0o755), ("sys", 0o755), ("dev", 0o755), ("run", 0o755),
 _COMPRESSED_MODULE = (".xz", ".zst", ".gz")
 
 
-def base_entries(files: KernelFiles, wanted: Iterable[str]) -> list[cpio.Entry]:
+def base_entries(files: "KernelFiles", wanted: Iterable[str]) -> list[cpio.Entry]:
     """The packages' part.
 
     Args:
@@ -93,20 +97,20 @@ def base_name(base: bytes) -> str:
     return BASE_PREFIX + bytes_digest(base).value
 
 
-def base_epoch(base: bytes, where: object) -> int:
+def base_epoch(base: OpenFile, where: object) -> int:
     """The time that a packages' part was built with.
 
     Raises:
         InputError: it is no archive.
     """
     try:
-        return cpio.archive_mtime(compress.unpacked(base, cpio.HEADER_SIZE))
+        return cpio.archive_mtime(compress.unpacked(base.read_at(0, BEGINNING), cpio.HEADER_SIZE))
     except ValueError as error:
         raise InputError("the initrd's base is not an initrd", where=where, found=str(error), fix=REBUILD) from None
 
 
-def read_base(directory: Directory) -> bytes:
-    """The packages' part that is kept in an arch's directory, checked.
+def open_base(directory: Directory) -> OpenFile:
+    """The packages' part that is kept in an arch's directory, open and checked.
 
     Raises:
         UnavailableError: there is none.
@@ -125,20 +129,26 @@ def read_base(directory: Directory) -> bytes:
         raise InputError(
             what, where=directory.path, expected=f"one {BASE_PREFIX}DIGEST", found=", ".join(names), fix=REBUILD
         )
-    where = directory.path / names[0]
+    base = directory.open(names[0], "the initrd's base")
     try:
-        expected_digest = Digest("blake3", names[0].removeprefix(BASE_PREFIX))
-    except ValueError as error:
-        raise InputError(
-            "the name of the initrd's base holds no digest", where=where, found=str(error), fix=REBUILD
-        ) from None
-    with directory.open(names[0], "the initrd's base") as file:
-        base = file.read(MAX_BASE)
-    digest = bytes_digest(base)
-    if digest != expected_digest:
-        what = "the initrd's base is not what was built"
-        raise IntegrityError(what, where=where, expected=expected_digest, found=digest, fix=REBUILD)
+        check_base(base)
+    except BaseException:
+        base.close()
+        raise
     return base
+
+
+def check_base(base: OpenFile) -> None:
+    """That a packages' part has the digest of the name it was opened by. Raises as `open_base` does."""
+    try:
+        expected = Digest("blake3", base.path.name.removeprefix(BASE_PREFIX))
+    except ValueError as error:
+        what = "the name of the initrd's base holds no digest"
+        raise InputError(what, where=base.path, found=str(error), fix=REBUILD) from None
+    found = blake3_digest(base)
+    if found != expected:
+        what = "the initrd's base is not what was built"
+        raise IntegrityError(what, where=base.path, expected=expected, found=found, fix=REBUILD)
 
 
 def initrd_mode(directory: Directory, name: str) -> int:
