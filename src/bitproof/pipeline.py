@@ -1,7 +1,7 @@
 """The ways that go through several rooms: build and record, repack and record, resolve and boot.
 
-The rooms do not know each other; this module hands each step's value to the next one. What only a build or a boot
-needs is imported there, so that a recording begins at once.
+The rooms do not know each other; this module hands each step's value to the next one. What only some of the ways need
+is imported there, so that each begins at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +11,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bitproof.assets.record import Recording, layout_size, record
-from bitproof.assets.resolve import BootSet
-from bitproof.assets.store import load_manifest, load_manifest_if_any
 from bitproof.errors import SHOWN, InputError
 from bitproof.images.config import load_guest_config, read_artifacts
-from bitproof.model.asset_edits import Occasion, deprecated
-from bitproof.model.asset_manifest import BootPins
 from bitproof.model.guest_config import GuestConfig
 from bitproof.model.names import KERNEL, MANIFEST, ROOTFS
 from bitproof.model.version import Version
@@ -25,6 +20,10 @@ from bitproof.system.files import Directory, Progress
 from bitproof.system.lock import Waiting, locked, silent
 
 if TYPE_CHECKING:
+    from bitproof.assets.record import Recording
+    from bitproof.assets.resolve import BootSet
+    from bitproof.model.asset_edits import Occasion
+    from bitproof.model.asset_manifest import BootPins
     from bitproof.vm.verified import VmConfig
 
 FIXED_EPOCH = 315_532_800
@@ -82,7 +81,7 @@ class Reporters:
     waiting: Waiting = silent
 
 
-def build(project: Project, arches: Sequence[str], tell: Reporters) -> Recording:
+def build(project: Project, arches: Sequence[str], tell: Reporters) -> "Recording":
     """Build the images of some arches, then write ``B3SUMS`` and ``manifest.json``.
 
     Raises:
@@ -129,7 +128,7 @@ def repack(project: Project, arches: Sequence[str], tell: Reporters) -> dict[str
         }
 
 
-def record_layout(project: Project, tell: Reporters, *, carried: Sequence[str] = ()) -> Recording:
+def record_layout(project: Project, tell: Reporters, *, carried: Sequence[str] = ()) -> "Recording":
     """Write ``B3SUMS`` and ``manifest.json`` for what lies in the dev layout.
 
     Args:
@@ -152,13 +151,18 @@ def refresh(project: Project, arch: str, tell: Reporters) -> None:
     record_layout(project, tell, carried=(KERNEL, *ROOTFS))
 
 
-def _record(assets: Directory, occasion: Occasion, tell: Reporters, *, carried: Sequence[str] = ()) -> Recording:
+def _record(assets: Directory, occasion: "Occasion", tell: Reporters, *, carried: Sequence[str] = ()) -> "Recording":
+    from bitproof.assets.record import layout_size, record
+
     with tell.bytes("recording", layout_size(assets)) as progress:
         return record(assets, occasion, progress, carried=carried)
 
 
-def _occasion(project: Project, config: GuestConfig | None) -> Occasion:
+def _occasion(project: Project, config: GuestConfig | None) -> "Occasion":
     """What a recording needs to know; a manifest that is there and bad is refused here, before anything is locked."""
+    from bitproof.assets.store import load_manifest_if_any
+    from bitproof.model.asset_edits import Occasion
+
     before = load_manifest_if_any(project.assets / MANIFEST)
     binary = project.binary_version or (before.current_binary if before else None)
     if binary is None:
@@ -172,7 +176,7 @@ def _occasion(project: Project, config: GuestConfig | None) -> Occasion:
     return Occasion(day=today(project.environ), binary_version=binary, min_binary=min_binary)
 
 
-def vm_config(boot: BootSet, pins: BootPins | None, *, cpus: int, memory: int, append: str) -> "VmConfig":
+def vm_config(boot: "BootSet", pins: "BootPins | None", *, cpus: int, memory: int, append: str) -> "VmConfig":
     """What to boot: the paths of a boot set, pinned by ``pins``, else by the release the paths came from."""
     from bitproof.vm.verified import VmConfig
 
@@ -195,6 +199,9 @@ def deprecate(path: Path, version: Version, day: date, waiting: Waiting = silent
         InputError: a bad manifest, or it has no such release; the file stands as it was.
         UnavailableError: it cannot be read or written.
     """
+    from bitproof.assets.store import load_manifest
+    from bitproof.model.asset_edits import deprecated
+
     deprecated(load_manifest(path), version, day)  # again below: a refusal leaves no lock behind
     with Directory(path.parent, what="the manifest's directory") as directory, locked(directory, waiting=waiting):
         changed = deprecated(load_manifest(path), version, day)

@@ -2,7 +2,6 @@
 
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -45,6 +44,8 @@ def find_program(name: str, package: str) -> str:
     Raises:
         UnavailableError: it is not installed; says which Debian package holds it.
     """
+    import shutil  # brings bz2 and lzma along
+
     path = shutil.which(name, path=":".join(filter(None, (os.environ.get("PATH"), ENVIRONMENT["PATH"]))))
     if path is None:
         raise UnavailableError(f"the program {name} is not installed", fix=f"apt-get install {package}")

@@ -3,7 +3,7 @@
 Three things end it: the guest told its exit code and all of its output has arrived; QEMU has ended; time is up.
 """
 
-import secrets
+import os
 import socket
 import time
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bitproof.errors import IntegrityError
 from bitproof.system.process import last_lines
-from bitproof.vm.guest import Control, Marked, Terminal, request
+from bitproof.vm.guest import MARK_DIGITS, Control, Marked, Terminal, request
 from bitproof.vm.streams import GuestInlet, Sink, Source, Tail, relay
 from bitproof.vm.terminal import Escape
 
@@ -58,7 +58,7 @@ class Session:
         self.ends = ends
         self.console_tail = Tail()
         self.error_tail = Tail()
-        self._mark = secrets.token_hex(16)
+        self._mark = os.urandom(MARK_DIGITS // 2).hex()
         self._control = Control(self._mark)
         self._marked = {"stdout": Marked(self._mark), "stderr": Marked(self._mark)}
         self._escape = Escape()

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bitproof import pipeline
-from bitproof.assets.record import Recording
 from bitproof.cli.progress import byte_progress, stages
 from bitproof.cli.project import (
     MAKE_LAYOUT,
@@ -27,6 +27,9 @@ from bitproof.cli.project import (
 from bitproof.cli.session import Session, pass_session
 from bitproof.model.names import MANIFEST
 from bitproof.model.version import Version
+
+if TYPE_CHECKING:
+    from bitproof.assets.record import Recording
 
 CONFIG = click.option("--config", type=PATH, metavar="DIR", help="The guest config; default: guest/config.")
 MIN_BINARY = click.option("--min-binary", type=VERSION, metavar="V", help="Oldest binary that can use these assets.")
@@ -137,7 +140,7 @@ def deprecate(session: Session, version: Version, path: Path | None) -> None:
     session.result(text, {"ok": True, "version": str(version), "manifest": str(path), "changed": changed})
 
 
-def _tell(session: Session, assets: Path, recording: Recording) -> None:
+def _tell(session: Session, assets: Path, recording: "Recording") -> None:
     current = recording.manifest.current
     release = recording.manifest.releases[current]
     text = f"{assets / MANIFEST}: assets {current}{'' if recording.changed else ', unchanged'}"

@@ -5,7 +5,6 @@ allowed between them (Documentation/driver-api/early-userspace/buffer-format.rst
 of four bytes. Its xz decoder knows CRC32 and no other check but none (Documentation/staging/xz.rst).
 """
 
-import lzma
 import zlib
 
 _GZIP_WINDOW = 31
@@ -25,6 +24,8 @@ def _packed(data: bytes, codec: str, level: int) -> bytes:
         packer = zstandard.ZstdCompressor(level=level, threads=0, write_content_size=True, write_checksum=True)
         return packer.compress(data)
     if codec == "xz":
+        import lzma
+
         return lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_CRC32, level)
     if codec == "gzip":
         deflate = zlib.compressobj(level, zlib.DEFLATED, _GZIP_WINDOW)
@@ -38,6 +39,8 @@ def unpacked(data: bytes, limit: int) -> bytes:
     Raises:
         ValueError: no known codec, or its data is damaged.
     """
+    import lzma
+
     import zstandard
 
     try:
