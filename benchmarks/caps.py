@@ -7,11 +7,11 @@ import hashlib
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.contest import Contest, bitproof, run
+from benchmarks.memory import Footprint
 
 CAPS = 74
 HEAVY = 500_000_000
@@ -24,8 +24,6 @@ IDENTITY = {
     "GIT_COMMITTER_NAME": "bitproof",
     "GIT_COMMITTER_EMAIL": "bench@example.org",
 }
-POLL = 0.001
-"""Seconds between two looks at a program's memory."""
 
 CONTESTS = (
     Contest(
@@ -112,6 +110,17 @@ CONTESTS = (
         needs="west",
     ),
 )
+FOOTPRINTS = (
+    Footprint(what="`caps sync`, 500 MB, nothing to do", directory="heavy/product", words="caps sync"),
+    Footprint(what="`caps sync --no-cache`, 500 MB", directory="heavy/product", words="caps sync --no-cache"),
+    Footprint(what="`caps verify`, 500 MB", directory="heavy/product", words="caps verify"),
+    Footprint(
+        what="`caps sync`, 74 small caps, from nothing",
+        directory="small/product",
+        words="caps sync --allow-local-repos",
+        fresh="../git",
+    ),
+)
 NOTES = (
     "- `caps sync` with nothing to do reads each HEAD and believes the digests of files whose inode, size and times",
     "  are those of the last time; `caps verify` always reads. Artifacts are of 1 to 12 MB.",
@@ -120,6 +129,22 @@ NOTES = (
     "- The peers hold the same 500 MB, `ostree` and `nix` in a store of their own.",
 )
 """What the page says of the rows."""
+
+
+def contests(_: Mapping[str, str]) -> tuple[Contest, ...]:
+    """All of them; those whose rival is absent are left out later."""
+    return CONTESTS
+
+
+def notes(_: Path, __: Mapping[str, str]) -> tuple[str, ...]:
+    """What the page says of them."""
+    return NOTES
+
+
+def make(scratch: Path, environment: Mapping[str, str]) -> None:
+    """Both products."""
+    make_heavy(scratch / "heavy", environment)
+    make_small(scratch / "small", environment)
 
 
 def make_heavy(directory: Path, environment: Mapping[str, str]) -> None:
@@ -210,30 +235,3 @@ def make_product(directory: Path, blocks: list[str]) -> None:
     directory.mkdir()
     (directory / "caps-manifest.toml").write_text("\n".join((f'product_sha256 = "{ZEROS}"\n', *blocks)))
     (directory / "bitproof.toml").write_text('[caps]\ngit_root = "../git"\n')
-
-
-def peak_memory(scratch: Path, environment: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-    """Commands and the most anonymous memory that each had, in bytes."""
-    for what, directory, words in (
-        ("`caps sync`, 500 MB, nothing to do", "heavy", "caps sync"),
-        ("`caps sync --no-cache`, 500 MB", "heavy", "caps sync --no-cache"),
-        ("`caps verify`, 500 MB", "heavy", "caps verify"),
-        ("`caps sync`, 74 small caps, from nothing", "small", "caps sync --allow-local-repos"),
-    ):
-        if directory == "small":
-            shutil.rmtree(scratch / directory / "git", ignore_errors=True)
-        command = ["bitproof", "-C", str(scratch / directory / "product"), *words.split()]
-        yield what, anonymous_peak(command, environment)
-
-
-def anonymous_peak(command: list[str], environment: Mapping[str, str]) -> int:
-    """Run a command and sample RssAnon (proc(5), "status"); mapped file pages are the kernel's to drop."""
-    peak = 0
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as child:
-        status = Path(f"/proc/{child.pid}/status")
-        while child.poll() is None:
-            lines = status.read_text().splitlines()
-            found = next((int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon:")), 0)
-            peak = max(peak, found)
-            time.sleep(POLL)
-    return peak

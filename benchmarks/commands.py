@@ -1,60 +1,69 @@
 """Whole commands, timed by hyperfine next to what one would type without bitproof; writes ``docs/benchmarks.md``.
 
-Both sides of a row are measured by turns, in four runs of hyperfine, on the same files. What has to be set up
-anew before each turn (an empty store, a changed init) is not timed. Works in a scratch directory under TMPDIR, which
-needs 4 GB.
+All sides of a row are measured by turns, in several runs of hyperfine, on the same files. What has to be set up anew
+before each turn (an empty store, a changed init) is not timed. Then the memory of commands on large files. Works in a
+scratch directory under TMPDIR, which needs 16 GB.
 
-``python3 -m benchmarks.commands [assets|caps]…`` measures these alone and only prints.
+``python3 -m benchmarks.commands [assets|image|caps]…`` measures these alone and only prints.
 """
 
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Protocol, cast
 
-from benchmarks import assets, caps
+from benchmarks import assets, caps, image
 from benchmarks.contest import Contest, Row, here, machine, measured, milliseconds, working
+from benchmarks.memory import Footprint, Peak, measured_peak
 
-PAGE = assets.ROOT / "docs" / "benchmarks.md"
-ROOMS = ("assets", "caps")
-NOTES = {"assets": assets.NOTES, "caps": caps.NOTES}
+PAGE = image.ROOT / "docs" / "benchmarks.md"
+
+
+class Room(Protocol):
+    """What a module of rows offers."""
+
+    FOOTPRINTS: Sequence[Footprint]
+
+    def make(self, scratch: Path, environment: Mapping[str, str]) -> None:
+        """Set up what the contests need."""
+
+    def contests(self, environment: Mapping[str, str]) -> Sequence[Contest]:
+        """The rows; those that share a rival and its setting, one after the other, are measured together."""
+
+    def notes(self, scratch: Path, environment: Mapping[str, str]) -> Iterable[str]:
+        """What the page says of them."""
+
+
+ROOMS = {"assets": cast("Room", assets), "image": cast("Room", image), "caps": cast("Room", caps)}
 
 
 def main() -> None:
     """Measure, print, write the page."""
-    rooms = sys.argv[1:] or ROOMS
-    with tempfile.TemporaryDirectory(prefix="bitproof-bench-") as scratch, working(Path(scratch)) as environment:
-        contests = made(Path(scratch), environment, rooms)
-        rows = [measured(contest, Path(scratch), environment) for contest in contests if here(contest)]
-        memory = tuple(caps.peak_memory(Path(scratch), environment)) if "caps" in rooms else ()
-    left_out = sorted({contest.needs for contest in contests if not here(contest)})
-    page = "\n".join(printed(rows, memory, left_out, rooms))
+    rooms = [ROOMS[name] for name in sys.argv[1:] or ROOMS]
+    with tempfile.TemporaryDirectory(prefix="bitproof-bench-") as name, working(Path(name)) as environment:
+        scratch = Path(name)
+        for room in rooms:
+            room.make(scratch, environment)
+        contests = [contest for room in rooms for contest in room.contests(environment)]
+        together = groupby(filter(here, contests), key=lambda contest: contest.setting)
+        rows = [row for _, group in together for row in measured(tuple(group), scratch, environment)]
+        peaks = [measured_peak(one, scratch, environment) for room in rooms for one in room.FOOTPRINTS]
+        notes = [line for room in rooms for line in room.notes(scratch, environment)]
+    absent = sorted({contest.needs for contest in contests if not here(contest)})
+    notes += [f"- Left out, since it is not installed here: {', '.join(f'`{one}`' for one in absent)}."] * bool(absent)
+    page = "\n".join(printed(rows, peaks, notes))
     if not sys.argv[1:]:
         PAGE.write_text(page)
     print(page)
 
 
-def made(scratch: Path, environment: Mapping[str, str], rooms: Iterable[str]) -> list[Contest]:
-    """Set up what the contests of these rooms need."""
-    contests: list[Contest] = []
-    if "assets" in rooms:
-        assets.make_large(scratch / "large", environment)
-        assets.make_image(scratch / "image", environment)
-        contests += assets.CONTESTS
-    if "caps" in rooms:
-        caps.make_heavy(scratch / "heavy", environment)
-        caps.make_small(scratch / "small", environment)
-        contests += caps.CONTESTS
-    return contests
-
-
-def printed(
-    rows: Iterable[Row], memory: Iterable[tuple[str, int]], left_out: list[str], rooms: Iterable[str]
-) -> Iterator[str]:
+def printed(rows: Iterable[Row], peaks: Iterable[Peak], notes: Iterable[str]) -> Iterator[str]:
     """The page, line by line."""
     yield "# Benchmarks"
     yield ""
-    yield "Written by `make bench`: medians of whole commands, start-up included, both sides of a row by turns with"
+    yield "Written by `make bench`: medians of whole commands, start-up included, all sides of a row by turns with"
     yield "hyperfine on the same files, which the page cache holds. Expect ± 20 % from one run to the next."
     yield ""
     yield "| command | bitproof | compared with | that | ratio | goal |"
@@ -67,15 +76,11 @@ def printed(
             f"| {ratio} | {contest.goal} |"
         )
     yield ""
-    if memory:
-        yield "| command | peak of anonymous memory | goal |"
-        yield "|---|---:|---:|"
-        yield from (f"| {what} | {peak / (1 << 20):.0f} MiB | < 150 MB |" for what, peak in memory)
-        yield ""
-    for room in rooms:
-        yield from NOTES[room]
-    if left_out:
-        yield f"- Left out, since it is not installed here: {', '.join(f'`{name}`' for name in left_out)}."
+    yield "| command | peak of anonymous memory | goal |"
+    yield "|---|---:|---:|"
+    yield from (f"| {peak.footprint.what} | {peak.size / 1e6:.0f} MB | {peak.footprint.goal} |" for peak in peaks)
+    yield ""
+    yield from notes
     yield ""
     yield f"Measured on: {machine()}."
     yield ""

@@ -5,13 +5,14 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
-ROUNDS = 4
 QUIET = (
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONUNBUFFERED",
@@ -29,7 +30,8 @@ class Contest:
     """One row: our command, and what it is compared with.
 
     ``prepare`` runs before each turn of either side and is not timed, and needs ``in_shell``, as the rival may.
-    ``needs`` is the rival's program: without it the row is left out, and the page says so.
+    ``needs`` is the rival's program: without it the row is left out, and the page says so. ``rounds`` is in how many
+    runs of hyperfine the turns are taken. ``call`` is called in this process in place of ``ours``, with the directory.
     """
 
     what: str
@@ -41,8 +43,15 @@ class Contest:
     prepare: str = ""
     runs: int = 20
     warmup: int = 2
+    rounds: int = 4
     in_shell: bool = False
     needs: str = ""
+    call: Callable[[Path], object] | None = None
+
+    @property
+    def setting(self) -> tuple[object, ...]:
+        """What two contests that are measured together have in common."""
+        return self.rival, self.directory, self.prepare, self.runs, self.warmup, self.rounds, self.in_shell, self.call
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +87,46 @@ def run(directory: Path, environment: Mapping[str, str], *argv: str) -> None:
     subprocess.run(argv, cwd=directory, env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
-def measured(contest: Contest, scratch: Path, environment: Mapping[str, str]) -> Row:
-    """Both sides of a contest, in rounds, so that what else the machine does hits both."""
-    rounds = [measured_once(contest, scratch, environment) for _ in range(ROUNDS)]
-    ours, rival = ([time for sides in rounds for time in sides[side]] for side in (0, 1))
-    return Row(contest, median(ours), median(rival))
+def measured(contests: Sequence[Contest], scratch: Path, environment: Mapping[str, str]) -> list[Row]:
+    """All sides of contests that have one rival, in rounds, so that what else the machine does hits all of them."""
+    turns = timed_here if contests[0].call else timed
+    rounds = [turns(contests, scratch, environment) for _ in range(contests[0].rounds)]
+    *ours, rival = (median(seconds for sides in rounds for seconds in sides[side]) for side in range(len(contests) + 1))
+    return [Row(contest, seconds, rival) for contest, seconds in zip(contests, ours, strict=True)]
 
 
-def measured_once(contest: Contest, scratch: Path, environment: Mapping[str, str]) -> list[list[float]]:
-    """One run of hyperfine: the times of our side, and those of the rival, in seconds."""
+def timed(contests: Sequence[Contest], scratch: Path, environment: Mapping[str, str]) -> list[list[float]]:
+    """One run of hyperfine: the times of each of our sides, and at last those of the rival, in seconds."""
+    first = contests[0]
     result = scratch / "hyperfine.json"
-    options = ["--warmup", str(contest.warmup), "--runs", str(contest.runs // ROUNDS), "--style", "none"]
-    options += ["--export-json", str(result), "--shell", "sh" if contest.in_shell else "none"]
-    options += ["--prepare", contest.prepare] if contest.prepare else []
+    options = ["--warmup", str(first.warmup), "--runs", str(first.runs // first.rounds), "--style", "none"]
+    options += ["--export-json", str(result), "--shell", "sh" if first.in_shell else "none"]
+    options += ["--prepare", first.prepare] if first.prepare else []
     subprocess.run(
-        ["hyperfine", *options, contest.ours, contest.rival],
-        cwd=scratch / contest.directory,
+        ["hyperfine", *options, *(contest.ours for contest in contests), first.rival],
+        cwd=scratch / first.directory,
         env=environment,
         check=True,
     )
     return [side["times"] for side in json.loads(result.read_text())["results"]]
+
+
+def timed_here(contests: Sequence[Contest], scratch: Path, environment: Mapping[str, str]) -> list[list[float]]:
+    """As `timed`, with our side called in this process; the rival's start-up is its own, a millisecond or so."""
+    (contest,) = contests
+    times: list[list[float]] = [[], []]
+    for turn in range(contest.warmup + contest.runs // contest.rounds):
+        for side, work in enumerate((contest.call, partial(_rival, contest, scratch, environment))):
+            start = time.perf_counter()
+            if work:
+                work(scratch / contest.directory)
+            if turn >= contest.warmup:
+                times[side].append(time.perf_counter() - start)
+    return times
+
+
+def _rival(contest: Contest, scratch: Path, environment: Mapping[str, str], _: Path) -> None:
+    run(scratch / contest.directory, environment, *contest.rival.split())
 
 
 def milliseconds(seconds: float) -> str:
