@@ -21,8 +21,8 @@ from bitproof.vm.qemu import MACHINES
 
 ROOT = Path(__file__).resolve().parent.parent
 GUEST = ROOT / "examples" / "microvm" / "guest"
-INITRDS = {"seed-initrd": 2_000_000, "large-initrd": 80_000_000}
-"""Bytes of this machine's libraries beside the example's packages, before compression: 2.3 MB and some 35 MB after."""
+INITRDS = {"seed-initrd": 2_000_000, "large-initrd": 60_000_000}
+"""Bytes of this machine's libraries beside the example's packages, before compression: 2.3 MB and some 30 MB after."""
 LARGE_ROOTFS = 2_000_000_000
 NO_GUEST = "the guest ended without telling an exit code"
 """What bitproof says of the stand-in, and of nothing that it refuses before."""
