@@ -175,7 +175,8 @@ def _versions(table: Table, read: Callable[[Version, Table], R]) -> dict[Version
         if version in releases:
             table.problem(text, "another spelling of this version stands before it")
         releases[version] = read(version, entry)
-    return dict(sorted(releases.items()))
+    width = max((len(version.key) for version in releases), default=0)
+    return dict(sorted(releases.items(), key=lambda entry: entry[0].padded(width)))
 
 
 def _asset_release(version: Version, table: Table) -> AssetRelease:

@@ -14,6 +14,7 @@ Algorithm = Literal["blake3", "sha256"]
 HEX = frozenset("0123456789abcdef")
 HEX_DIGITS = 64
 HASH16 = 16
+_ALGORITHMS = frozenset(("blake3", "sha256"))
 _VALUE = re.compile(rf"[0-9a-f]{{{HEX_DIGITS}}}", re.ASCII)
 
 
@@ -30,7 +31,7 @@ class Digest:
 
     def __post_init__(self) -> None:
         """Raise ValueError when the value is not 64 lower-case hex digits of a known algorithm."""
-        if self.algorithm not in {"blake3", "sha256"}:
+        if self.algorithm not in _ALGORITHMS:
             raise ValueError(f"unsupported algorithm {self.algorithm!r}")
         if not _VALUE.fullmatch(self.value):
             raise ValueError(f"not {HEX_DIGITS} hex digits: {shown(self.value)}")
@@ -42,12 +43,22 @@ class Digest:
         Raises:
             ValueError: "unsupported algorithm …" when another algorithm is named, "not 64 hex digits …" otherwise.
         """
+        if _VALUE.fullmatch(text) and algorithm in _ALGORITHMS:
+            return cls._checked(algorithm, text)
         tag, colon, value = text.rpartition(":")
         if colon and tag.lower() != algorithm:
             raise ValueError(f"unsupported algorithm {shown(tag)}, this digest must be {algorithm}")
         if not value.isascii():
             raise ValueError(f"not {HEX_DIGITS} hex digits: {shown(text)}")
         return cls(algorithm, value.lower())
+
+    @classmethod
+    def _checked(cls, algorithm: Algorithm, value: str) -> Self:
+        """Without the checks that were made before: a long manifest has tens of thousands."""
+        digest = object.__new__(cls)
+        object.__setattr__(digest, "algorithm", algorithm)
+        object.__setattr__(digest, "value", value)
+        return digest
 
     @property
     def hash16(self) -> str:

@@ -51,6 +51,8 @@ class Version:
         """Number by number."""
         if not isinstance(other, Version):
             return NotImplemented
+        if len(self.key) == len(other.key):
+            return self.key < other.key
         width = max(len(self.key), len(other.key))
         return self.padded(width) < other.padded(width)
 
