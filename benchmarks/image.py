@@ -21,8 +21,8 @@ from bitproof.vm.qemu import MACHINES
 
 ROOT = Path(__file__).resolve().parent.parent
 GUEST = ROOT / "examples" / "microvm" / "guest"
-INITRDS = {"seed-initrd": 2_000_000, "large-initrd": 60_000_000}
-"""Bytes of this machine's libraries beside the example's packages, before compression: 2.3 MB and some 30 MB after."""
+INITRDS = {"seed-initrd": 3_000_000, "large-initrd": 60_000_000}
+"""Bytes of this machine's libraries beside the example's packages, before compression: some 2.3 and 25 MB after."""
 LARGE_ROOTFS = 2_000_000_000
 NO_GUEST = "the guest ended without telling an exit code"
 """What bitproof says of the stand-in, and of nothing that it refuses before."""
@@ -58,7 +58,7 @@ FOOTPRINTS = (
 NOTES = (
     "- `assets repack` keeps the packages' part of the initrd as it is and packs the guest's files; what it writes is",
     "  synced. Its rival, the way without bitproof, unpacks the initrd, copies the changed file, packs and compresses",
-    "  it again. The three initrds have {sizes}: the example's programs and modules, and libraries beside them.",
+    "  it again. The three initrds have {sizes} with zstd: the example's, and with libraries beside it.",
     "- What `vm boot` adds is measured with a stand-in for QEMU that ends at once, and compared with a whole boot of",
     "  the same files, to power off, by QEMU alone ({accelerator}). A whole `vm boot` also talks with the guest, which",
     "  costs it a few more devices.",
