@@ -1,0 +1,63 @@
+"""bitproof with one safeguard taken out: the simulation must notice each, else it proves nothing.
+
+Not here, since ext4 and XFS make up for it: a sync *after* the rename writes the data before it commits the name.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "src" / "bitproof"
+FILES, INSTALL = "system/files.py", "assets/install.py"
+MANIFEST_LAST = "        store.write_changed(MANIFEST, data)\n"
+COPIES = "        copied = [copy.name for"
+TEMPORARY = 'f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}{TEMPORARY_SUFFIX}"\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """Changes to one file of the package: each old text stands there exactly once."""
+
+    name: str
+    path: str
+    changes: tuple[tuple[str, str], ...]
+
+
+MUTANTS = (
+    Mutant("an asset is not synced", INSTALL, (("os.fsync(target.fd)", "pass"),)),
+    Mutant("a manifest is not synced", FILES, (("os.fsync(file.fd)", "pass"),)),
+    Mutant("a directory is not synced", FILES, (("os.fsync(self.fd)", "pass"),)),
+    Mutant(
+        "a file is written in place, not renamed",
+        FILES,
+        (
+            (TEMPORARY, "name\n"),
+            (
+                "os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW\n        try:\n            file",
+                "os.O_CLOEXEC\n        try:\n            file",
+            ),
+            ("flags, 0o600, dir_fd", "flags, mode, dir_fd"),
+        ),
+    ),
+    Mutant("the manifest is written first", INSTALL, ((MANIFEST_LAST, ""), (COPIES, MANIFEST_LAST + COPIES))),
+)
+
+
+def planted(mutant: Mutant, directory: Path) -> Path:
+    """A copy of the package with the change, in ``directory``, which belongs on ``PYTHONPATH`` then.
+
+    Raises:
+        ValueError: the source has changed, so that the mutant is none.
+    """
+    copy = directory / "bitproof"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "templates"))
+    path = copy / mutant.path
+    source = path.read_text("utf-8")
+    for old, new in mutant.changes:
+        if source.count(old) != 1:
+            raise ValueError(f"mutant {mutant.name!r}: {source.count(old)} places of {mutant.path} are {old!r}")
+        source = source.replace(old, new)
+    path.write_text(source, "utf-8")
+    return directory
