@@ -30,6 +30,11 @@ MUTANTS = (
     Mutant("a manifest is not synced", FILES, (("os.fsync(file.fd)", "pass"),)),
     Mutant("a directory is not synced", FILES, (("os.fsync(self.fd)", "pass"),)),
     Mutant(
+        "what a killed command renamed is not synced",
+        FILES,
+        (("self.sync()  # whoever renamed it may have been killed before that", ""),),
+    ),
+    Mutant(
         "a file is written in place, not renamed",
         FILES,
         (
@@ -43,6 +48,9 @@ MUTANTS = (
     ),
     Mutant("the manifest is written first", INSTALL, ((MANIFEST_LAST, ""), (COPIES, MANIFEST_LAST + COPIES))),
 )
+
+DYING = Mutant("killed before a directory is synced", FILES, (("os.fsync(self.fd)", "os.kill(os.getpid(), 9)"),))
+"""Not to be noticed: the workload runs it, and then bitproof itself."""
 
 
 def planted(mutant: Mutant, directory: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 from bitproof.system.process import find_program, run
 from tests.powercuts.devices import logged_disk, loop_device, mounted
 from tests.powercuts.disklog import BLOCK, Event, pieces, read_log
+from tests.powercuts.mutants import DYING, planted
 from tests.powercuts.rules import Step
 from tests.powercuts.workload import first_build, perform
 
@@ -51,7 +52,7 @@ def record(kind: str, room: Path, package: Path | None) -> Recording:
         mounted(loop.path, mount, kind),
     ):
         loop.need_direct()
-        steps = perform(mount, lambda data: loop.put(SIZE, data), package)
+        steps = perform(mount, lambda data: loop.put(SIZE, data), package, planted(DYING, room / "dying"))
     events = read_log((room / "log").read_bytes(), SIZE)
     end = bytearray(base)
     apply(end, events)

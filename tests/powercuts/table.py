@@ -16,8 +16,9 @@ HEAD = """# Power cuts
 
 Written by `python -m tests.powercuts.table`. Releases are recorded, installed from the same and from another file
 system, deprecated and cleaned up on a real ext4 and XFS (32 MiB, made with the defaults) whose disk keeps a log of
-every write and flush. Then the power is cut: all that was flushed is on the disk; of the blocks of 4 KiB that were
-written since, any may be, in no order. Each such disk is mounted, and must hold:
+every write and flush; some commands are killed at each sync of a directory and then run again. Then the power is cut:
+all that was flushed is on the disk; of the blocks of 4 KiB that were written since, any may be, in no order. Each such
+disk is mounted, and must hold:
 
 - every file as the last acknowledged command left it, or as the next one would have; no other file, none torn
 - nothing acknowledged lost: a command is when it has returned, and a mark in the same log says when that was

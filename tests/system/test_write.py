@@ -213,28 +213,27 @@ def test_two_writers_never_share_a_temporary(directory: Directory) -> None:
     assert names_in(directory.path) == ["f"]
 
 
-def test_bytes_then_fsync_then_rename_then_fsync_of_the_directory(tmp_path: Path) -> None:
+def traced(code: str, tmp_path: Path) -> list[str]:
+    """The calls a program makes on files below ``tmp_path``, each with the file's path there."""
     strace = shutil.which("strace")
     assert strace is not None, "apt-get install strace"
-    code = WRITE.format(limit="").replace("Path(sys.argv[1])", "Path(sys.argv[1]), create=True")
     trace = tmp_path / "trace"
     calls = "mkdir,write,fsync,fchmod,rename,renameat,renameat2"
-    argv: list[str | Path] = [
-        strace,
-        "-f",
-        "-y",
-        "-e",
-        f"trace={calls}",
-        "-o",
-        trace,
-        sys.executable,
-        "-B",
-        "-c",
-        code,
-        tmp_path / "a/b",
-    ]
+    python: list[str | Path] = [sys.executable, "-B", "-c", code, tmp_path / "a/b"]
+    argv = [strace, "-f", "-y", "-e", f"trace={calls}", "-o", trace, *python]
     subprocess.run(argv, check=True, timeout=60)
     lines = [line for line in trace.read_text().splitlines() if str(tmp_path) in line]
-    steps = [re.sub(rf"^\d+ +([a-z]+).*?{re.escape(str(tmp_path))}([/\w]*).*", r"\1 \2", line) for line in lines]
+    return [re.sub(rf"^\d+ +([a-z]+).*?{re.escape(str(tmp_path))}([/\w]*).*", r"\1 \2", line) for line in lines]
+
+
+def test_bytes_then_fsync_then_rename_then_fsync_of_the_directory(tmp_path: Path) -> None:
+    steps = traced(WRITE.format(limit="").replace("Path(sys.argv[1])", "Path(sys.argv[1]), create=True"), tmp_path)
     made = ["mkdir /a/b", "mkdir /a", "mkdir /a/b", "fsync /a", "fsync "]
     assert steps == [*made, "write /a/b/", "fsync /a/b/", "fchmod /a/b/", "renameat /a/b", "fsync /a/b"]
+
+
+def test_a_file_that_a_killed_writer_put_there_is_made_to_last(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/f").write_bytes(b"x")
+    code = "import sys; from pathlib import Path; from bitproof.system.files import Directory\n"
+    assert traced(f"{code}Directory(Path(sys.argv[1])).write_changed('f', b'x')", tmp_path) == ["fsync /a/b"]

@@ -233,10 +233,11 @@ class Directory:
             os.fsync(file.fd)
 
     def write_changed(self, name: str, data: bytes) -> bool:
-        """As `write`, but a file that has these bytes already is left alone; returns whether it was written."""
+        """As `write`, but a file that has these bytes already is only made to last; returns whether it was written."""
         if self.stat(name) is not None:
             with self.open(name) as file:
                 if file.size == len(data) and file.read(len(data)) == data:
+                    self.sync()  # whoever renamed it may have been killed before that
                     return False
         self.write(name, data)
         return True
