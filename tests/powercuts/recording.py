@@ -11,7 +11,7 @@ from tests.powercuts.mutants import DYING, planted
 from tests.powercuts.rules import Step
 from tests.powercuts.workload import first_build, perform
 
-SIZE = 32 << 20
+SIZE = 16 << 20
 """Bytes of the file system; a block for the marks follows."""
 MAKERS = {
     "ext4": ("e2fsprogs", ("-q", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0")),

@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "powercuts.md"
 HEAD = """# Power cuts
 
 Written by `python -m tests.powercuts.table`. Releases are recorded, installed from the same and from another file
-system, deprecated and cleaned up on a real ext4 and XFS (32 MiB, made with the defaults) whose disk keeps a log of
+system, deprecated and cleaned up on a real ext4 and XFS (16 MiB, made with the defaults) whose disk keeps a log of
 every write and flush; some commands are killed at each sync of a directory and then run again. Then the power is cut:
 all that was flushed is on the disk; of the blocks of 4 KiB that were written since, any may be, in no order. Each such
 disk is mounted, and must hold:
