@@ -211,7 +211,7 @@ def test_what_a_running_machine_holds_stays_until_it_ends(base: Path) -> None:
     kernel = stored("b")[2]
     with open_file(base / kernel) as one, open_file(base / "v1/rootfs") as other:
         for file in (one, other):
-            hold(file.fd)
+            hold(file)
         argv = [sys.executable, "-c", "input()"]
         machine = subprocess.Popen(argv, stdin=subprocess.PIPE, pass_fds=[one.fd, other.fd])
     with machine:

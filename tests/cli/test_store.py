@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bitproof.system.files import Directory
+from bitproof.system.lock import locked
+
 from .conftest import ARCH, CONTENTS, VERSION, Run, digest, stored, temporaries, tree, write_layout
 
 NAMES = [stored(name) for name in CONTENTS]
@@ -79,6 +82,17 @@ def test_no_wait_fails_at_once_while_another_process_holds_the_lock(
     assert done.err == (
         "error: locked by another process\n"
         f"  where:    {store}/.bitproof.lock\n"
+        "  fix:      wait until the other bitproof has finished, or leave out --no-wait\n"
+    )
+
+
+def test_a_lock_in_a_store_that_has_no_manifest_yet_is_told_as_what_it_is(layout: Path, run: Run) -> None:
+    base = layout.parent / "store"
+    with Directory(base, create=True) as store, locked(store):
+        done = run("assets", "install", "--base", base, "--no-wait")
+    assert done.err == (
+        "error: locked by another process\n"
+        f"  where:    {base}/.bitproof.lock\n"
         "  fix:      wait until the other bitproof has finished, or leave out --no-wait\n"
     )
 

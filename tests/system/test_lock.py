@@ -8,7 +8,7 @@ import pytest
 
 from bitproof.errors import UnavailableError
 from bitproof.system.files import Directory, open_file
-from bitproof.system.lock import LOCK_NAME, hold, in_use, locked
+from bitproof.system.lock import LOCK_NAME, claim, hold, locked
 from tests.system.conftest import Script
 
 HOLDER = """
@@ -144,24 +144,24 @@ def test_a_file_is_in_use_while_a_child_has_the_descriptor_that_holds_it(tmp_pat
     path = tmp_path / "rootfs"
     path.write_bytes(b"x")
     with open_file(path) as held:
-        hold(held.fd)
+        hold(held)
         child = subprocess.Popen(
             [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[held.fd], close_fds=True
         )
     with child, open_file(path) as other:
-        assert in_use(other.fd)
+        assert not claim(other)
         assert child.stdin is not None
         child.stdin.write(b"\n")
         child.stdin.close()
         child.wait(60)
-        assert not in_use(other.fd)
-        assert not in_use(other.fd)
+        assert claim(other)
+        assert claim(other)
 
 
 def test_two_running_machines_share_a_file(tmp_path: Path) -> None:
     path = tmp_path / "rootfs"
     path.write_bytes(b"x")
     with open_file(path) as one, open_file(path) as other:
-        hold(one.fd)
-        hold(other.fd)
-        assert in_use(one.fd)
+        hold(one)
+        hold(other)
+        assert not claim(one)

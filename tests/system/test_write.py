@@ -4,14 +4,16 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bitproof.errors import InputError, UnavailableError
-from bitproof.system.files import Directory, is_temporary
+from bitproof.system.files import Directory, OpenFile, is_temporary, write_synced
 from tests.conftest import Mount
 from tests.evidence import names_in, refusal
 from tests.system.conftest import Script
@@ -209,7 +211,7 @@ def test_two_writers_never_share_a_temporary(directory: Directory) -> None:
     with directory.staged("f", 0o644) as one, directory.staged("f", 0o644) as other:
         assert one.stat.st_ino != other.stat.st_ino
         assert len(names_in(directory.path)) == 2
-        assert (one.stat.st_mode & 0o777, other.stat.st_mode & 0o777) == (0o600, 0o600)
+        assert {stat.S_IMODE(os.fstat(file.fd).st_mode) for file in (one, other)} == {0o644}
     assert names_in(directory.path) == ["f"]
 
 
@@ -226,14 +228,31 @@ def traced(code: str, tmp_path: Path) -> list[str]:
     return [re.sub(rf"^\d+ +([a-z]+).*?{re.escape(str(tmp_path))}([/\w]*).*", r"\1 \2", line) for line in lines]
 
 
-def test_bytes_then_fsync_then_rename_then_fsync_of_the_directory(tmp_path: Path) -> None:
+def test_mode_and_bytes_then_fsync_then_rename_then_fsync_of_the_directory(tmp_path: Path) -> None:
     steps = traced(WRITE.format(limit="").replace("Path(sys.argv[1])", "Path(sys.argv[1]), create=True"), tmp_path)
     made = ["mkdir /a/b", "mkdir /a", "mkdir /a/b", "fsync /a", "fsync "]
-    assert steps == [*made, "write /a/b/", "fsync /a/b/", "fchmod /a/b/", "renameat /a/b", "fsync /a/b"]
+    assert steps == [*made, "fchmod /a/b/", "write /a/b/", "fsync /a/b/", "renameat /a/b", "fsync /a/b"]
 
 
 def test_a_file_that_a_killed_writer_put_there_is_made_to_last(tmp_path: Path) -> None:
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "a/b/f").write_bytes(b"x")
     code = "import sys; from pathlib import Path; from bitproof.system.files import Directory\n"
-    assert traced(f"{code}Directory(Path(sys.argv[1])).write_changed('f', b'x')", tmp_path) == ["fsync /a/b"]
+    assert traced(f"{code}Directory(Path(sys.argv[1])).write_changed('f', b'x')", tmp_path) == [
+        "fsync /a/b/f",
+        "fsync /a/b",
+    ]
+
+
+def test_bytes_that_are_not_what_was_written_are_noticed(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+    with OpenFile(os.open(tmp_path / "f", os.O_RDWR | os.O_APPEND), tmp_path / "f") as file:
+        sentences = [refusal(UnavailableError, partial(write_synced, file, data)) for data in (b"ab", b"")]
+    assert sentences == [
+        "the file is not what was written\n"
+        f"  where:    {tmp_path}/f\n"
+        f"  expected: {expected} bytes\n"
+        f"  found:    {found} bytes\n"
+        "  fix:      check the disk and its file system"
+        for expected, found in ((2, 3), (0, 1))
+    ]

@@ -186,10 +186,10 @@ def test_open_files_are_in_use_until_the_block_ends(small: VmConfig) -> None:
     with open_verified(small):
         for path in paths:
             with open_file(path) as file:
-                assert lock.in_use(file.fd)
+                assert not lock.claim(file)
     for path in paths:
         with open_file(path) as file:
-            assert not lock.in_use(file.fd)
+            assert lock.claim(file)
 
 
 def test_the_other_door_opens_what_nobody_pinned(small: VmConfig) -> None:

@@ -5,20 +5,21 @@ dead writers. What a running VM, the store's keep list or a pin holds stays. A m
 read removes nothing.
 """
 
+import os
 import stat
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bitproof.assets.compat import referenced
 from bitproof.assets.keep import pinned_names
 from bitproof.assets.store import load_keep_list, load_manifest
-from bitproof.errors import BitproofError
+from bitproof.errors import UnavailableError
 from bitproof.model.asset_manifest import AssetManifest, BootPins
 from bitproof.model.names import KNOWN_ARCHES, MANIFEST, is_hash_name, is_signature
-from bitproof.system.files import Directory, is_temporary, open_file
-from bitproof.system.lock import Waiting, in_use, locked, silent
+from bitproof.system.files import Directory, OpenFile, is_temporary, open_file
+from bitproof.system.lock import Waiting, claim, locked, silent
 
 LEGACY_PREFIX = "v"
 
@@ -112,7 +113,8 @@ def cleanup(
         waiting: told the lock's path before waiting.
 
     Raises:
-        UnavailableError: no store or no manifest, locked, or a removal is refused.
+        UnavailableError: no store or no manifest, locked, a removal is refused, or it cannot be told whether a file is
+            in use.
         InputError: a bad manifest, keep list or word of ``keep``. Nothing is removed then.
     """
     with ExitStack() as stack:
@@ -120,29 +122,53 @@ def cleanup(
         if not dry_run:  # a dry run writes nothing, not even a lock
             stack.enter_context(locked(store, wait=wait, waiting=waiting))
         manifest = manifest or load_manifest(store.path / MANIFEST)
-        kept = (*keep, *load_keep_list(store.path, manifest), *pinned_names(pins))
-        plan = plan_cleanup(store, manifest, kept)
-        held = tuple(removal.path for removal in plan if _is_held(store.path / removal.path))
-        removals = tuple(removal for removal in plan if removal.path not in held)
+        plan = plan_cleanup(store, manifest, (*keep, *load_keep_list(store.path, manifest), *pinned_names(pins)))
+        removed, held = [], []
+        for removal in plan:
+            with _claimed(store.path / removal.path) as free:
+                if not free:
+                    held.append(removal.path)
+                    continue
+                removed.append(removal)
+                if not dry_run:
+                    _remove(store, removal.path)
         if not dry_run:
-            for removal in removals:
-                _remove(store, removal.path)
             store.sync()
-        return Cleaned(store.path, removals, held)
+        return Cleaned(store.path, tuple(removed), tuple(held))
 
 
-def _is_held(path: Path) -> bool:
-    """Whether a running VM holds the file, or any file of the directory."""
-    files = [file for file in path.rglob("*") if file.is_file() and not file.is_symlink()] if path.is_dir() else [path]
-    return any(_file_is_held(file) for file in files)
+@contextmanager
+def _claimed(path: Path) -> Iterator[bool]:
+    """Whether no running VM holds the file, or any file of the directory.
+
+    A file stays claimed for the block: a VM that is about to hold it waits, and then sees that it is gone. A legacy
+    directory does not, since nobody boots from it any more.
+    """
+    if path.is_dir():
+        files = [file for file in path.rglob("*") if file.is_file() and not file.is_symlink()]
+        yield all(_is_free(file) for file in files)
+        return
+    file = _open_if_there(path)
+    if file is None:
+        yield True
+        return
+    with file:
+        yield claim(file)
 
 
-def _file_is_held(path: Path) -> bool:
+def _is_free(path: Path) -> bool:
+    with _claimed(path) as free:
+        return free
+
+
+def _open_if_there(path: Path) -> OpenFile | None:
+    """Open a file that may be gone meanwhile; one that cannot be opened could be held, so that is an error."""
     try:
-        with open_file(path) as file:
-            return in_use(file.fd)
-    except BitproofError:
-        return False
+        return open_file(path)
+    except UnavailableError:
+        if os.path.lexists(path):
+            raise
+        return None
 
 
 def _remove(store: Directory, path: str) -> None:

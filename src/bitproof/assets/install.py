@@ -136,12 +136,15 @@ def _bring(store: Directory, copy: Copy, progress: Progress) -> bool:
 
 
 def _is_there(store: Directory, copy: Copy) -> bool:
-    """Whether the store has the file with the right bytes; a damaged or planted one is as good as none."""
+    """Whether the store has the file with the right bytes, to last; a damaged or planted one is as good as none."""
     state = store.stat(copy.name)
     if state is None or not stat.S_ISREG(state.st_mode) or copy.pin.size not in {None, state.st_size}:
         return False
     with store.open(copy.name, "the installed asset") as file:
-        return blake3_digest(file) == copy.pin.digest
+        if blake3_digest(file) != copy.pin.digest:
+            return False
+        file.sync()  # whoever put it there need not have
+        return True
 
 
 def _digest_while_syncing(target: OpenFile) -> Digest:

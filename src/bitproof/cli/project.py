@@ -99,11 +99,12 @@ def manifest_path(given: Path | None) -> Path:
 
 @contextmanager
 def when_unusable(path: Path, fix: str) -> Iterator[None]:
-    """Say what makes ``path``, when a command fails because it is not there yet, or is bad."""
+    """Say what makes ``path``, when a command fails because it or its directory is not there yet, or it is bad."""
     try:
         yield
     except UnavailableError as error:
-        if not os.path.lexists(path):
+        about_it = os.path.realpath(error.where) in {os.path.realpath(path), os.path.realpath(path.parent)}
+        if about_it and not os.path.lexists(path):
             error.fix = fix
         raise
     except InputError as error:

@@ -28,7 +28,7 @@ from bitproof.images.rootfs.image import make_rootfs
 from bitproof.images.rootfs.pack import check_packer
 from bitproof.model.guest_config import ArchConfig, GuestConfig
 from bitproof.model.names import INITRD, KERNEL, ROOTFS
-from bitproof.system.files import Directory, OpenFile, copy_bytes, is_temporary, open_file, reserve, write_all
+from bitproof.system.files import Directory, OpenFile, copy_bytes, is_temporary, open_file, reserve, write_synced
 from bitproof.system.hashing import blake3_digest
 from bitproof.system.process import find_program
 
@@ -152,12 +152,13 @@ def publish(directory: Directory, files: dict[str, OpenFile | bytes]) -> None:
 
 def _fill(source: OpenFile | bytes, target: OpenFile) -> None:
     if isinstance(source, bytes):
-        write_all(target.fd, source)
-    else:
-        reserve(target.fd, source.size)
-        if copy_bytes(source, target.fd, source.size) != source.size:
-            raise UnavailableError("the file changed while it was copied", where=source.path)
+        write_synced(target, source)
+        return
+    reserve(target.fd, source.size)
+    done = copy_bytes(source, target.fd, source.size)
     os.fsync(target.fd)
+    if done != source.size or blake3_digest(OpenFile(target.fd, target.path)) != blake3_digest(source):
+        raise UnavailableError("the file changed while it was copied", where=source.path)
 
 
 def _holds(directory: Directory, name: str, source: OpenFile | bytes) -> bool:

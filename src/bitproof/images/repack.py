@@ -4,7 +4,6 @@ The packages' part is copied as the build kept it, however large, and the guest'
 (`initrd.image`).
 """
 
-import os
 import stat
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from bitproof.images.initrd import image as initrd
 from bitproof.images.initrd.cpio import MAX_FIELD
 from bitproof.model.guest_config import GuestConfig
 from bitproof.model.names import INITRD
-from bitproof.system.files import Directory, OpenFile, copy_bytes, write_all
+from bitproof.system.files import Directory, OpenFile, copy_bytes, write_synced
 
 PIECE = 1 << 20
 """Bytes that are compared at a time."""
@@ -47,12 +46,12 @@ def repack_arch(config: GuestConfig, arch: str, *, artifacts: Path, assets: Dire
         time = initrd.base_epoch(base, directory.path) if epoch is None else checked_epoch(epoch)
         segment = guest_segment(config, guest, time)
         if _is_joined(directory, base, segment):
+            directory.sync()  # whoever renamed it may have been killed before this
             return False
         with directory.staged(INITRD, initrd.initrd_mode(directory, INITRD)) as target:
             copy_bytes(base, target.fd, base.size)
             initrd.check_base(OpenFile(target.fd, base.path))  # what landed
-            write_all(target.fd, segment)
-            os.fsync(target.fd)
+            write_synced(target, segment, base.size)
     return True
 
 

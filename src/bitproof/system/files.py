@@ -3,8 +3,8 @@
 Writing goes one way:
 
 1. a random ``O_EXCL`` temporary in the target's directory
-2. the bytes go in; a copy stops at the expected size + 1
-3. what *landed* is hashed, while ``fsync`` runs, and the digest is compared
+2. the mode is set, so that ``fsync`` makes it last too; the bytes go in; a copy stops at the expected size + 1
+3. what *landed* is compared: a copy is hashed, while ``fsync`` runs; bytes from memory are read back
 4. ``rename`` over the target, 5. ``fsync`` of the directory
 
 Nothing is ever written in place: a booting VM may hold the old inode. Names are opened below an open directory and
@@ -91,9 +91,20 @@ class OpenFile:
         except OSError as error:
             raise unavailable(error, "the file cannot be read", self.path) from None
 
+    def sync(self) -> None:
+        """Make the bytes last.
+
+        Raises:
+            UnavailableError: they may not.
+        """
+        try:
+            os.fsync(self.fd)
+        except OSError as error:
+            raise unavailable(error, "the file cannot be synced", self.path) from None
+
     def close(self) -> None:
         """Close the descriptor."""
-        os.close(self.fd)
+        close(self.fd, self.path)
 
     def __enter__(self) -> Self:
         """Closed at the end of the block."""
@@ -104,6 +115,18 @@ class OpenFile:
     ) -> None:
         """Close."""
         self.close()
+
+
+def close(fd: int, path: Path) -> None:
+    """Close a descriptor.
+
+    Raises:
+        UnavailableError: the system refused, as a network file system can.
+    """
+    try:
+        os.close(fd)
+    except OSError as error:
+        raise unavailable(error, "the file cannot be closed", path) from None
 
 
 def open_file(path: Path, what: str = "the file") -> OpenFile:
@@ -118,12 +141,11 @@ def open_file(path: Path, what: str = "the file") -> OpenFile:
 
 def _opened(name: Path | str, path: Path, dir_fd: int | None, what: str) -> OpenFile:
     try:
-        fd = os.open(name, _READ, dir_fd=dir_fd)
+        file = OpenFile(os.open(name, _READ, dir_fd=dir_fd), path)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise InputError(f"{what} is a symlink", where=path, expected="a regular file") from None
         raise unavailable(error, f"{what} cannot be opened", path) from None
-    file = OpenFile(fd, path)
     if not stat.S_ISREG(file.stat.st_mode):
         file.close()
         raise InputError(f"{what} is not a regular file", where=path)
@@ -180,7 +202,7 @@ class Directory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the descriptor."""
-        os.close(self.fd)
+        close(self.fd, self.path)
 
     def child(self, name: str, *, create: bool = False) -> "Directory":
         """A directory below this one, opened without following a symlink."""
@@ -229,15 +251,18 @@ class Directory:
     def write(self, name: str, data: bytes, *, mode: int = 0o644) -> None:
         """Put ``data`` under ``name``: the old bytes or the new ones, never a mix, and there after a power cut."""
         with self.staged(name, mode) as file:
-            write_all(file.fd, data)
-            os.fsync(file.fd)
+            write_synced(file, data)
 
     def write_changed(self, name: str, data: bytes) -> bool:
-        """As `write`, but a file that has these bytes already is only made to last; returns whether it was written."""
+        """As `write`, but a file that has these bytes already is left alone; returns whether it was written.
+
+        It is there after a power cut in any case: who wrote it may have been killed before it was.
+        """
         if self.stat(name) is not None:
             with self.open(name) as file:
                 if file.size == len(data) and file.read(len(data)) == data:
-                    self.sync()  # whoever renamed it may have been killed before that
+                    file.sync()
+                    self.sync()
                     return False
         self.write(name, data)
         return True
@@ -259,7 +284,7 @@ class Directory:
     def staged(self, name: str, mode: int) -> Iterator[OpenFile]:
         """A temporary file that takes the place of ``name`` when the block ends well, and goes away when it does not.
 
-        The block writes, compares and syncs; this renames and syncs the directory.
+        The block writes, syncs and compares; this renames and syncs the directory.
 
         Raises:
             UnavailableError: the system refused to create, write, sync or rename.
@@ -267,10 +292,10 @@ class Directory:
         temporary = f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}{TEMPORARY_SUFFIX}"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            file = OpenFile(os.open(temporary, flags, 0o600, dir_fd=self.fd), self.path / name)
-            with self._removed_on_error(temporary), file:
+            fd = os.open(temporary, flags, 0o600, dir_fd=self.fd)
+            with self._removed_on_error(temporary), OpenFile(fd, self.path / name) as file:
+                os.fchmod(fd, mode)
                 yield file
-                os.fchmod(file.fd, mode)
                 os.rename(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
             self.sync()
         except OSError as error:
@@ -359,6 +384,29 @@ def reserve(target: int, size: int) -> None:
     except OSError as error:
         if error.errno not in {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
             raise
+
+
+def write_synced(file: OpenFile, data: bytes, offset: int = 0) -> None:
+    """Write ``data`` to the end of a new file, make all of it last, and read it back.
+
+    Args:
+        file: the new file.
+        data: what is written.
+        offset: how many bytes the file has already.
+
+    Raises:
+        UnavailableError: what landed is something else.
+        OSError: the system refused.
+    """
+    write_all(file.fd, data)
+    os.fsync(file.fd)
+    landed = file.read_at(offset, len(data) + 1)
+    if landed != data:
+        expected, found = f"{len(data)} bytes", f"{len(landed)} bytes{', others' if len(landed) == len(data) else ''}"
+        fix = "check the disk and its file system"
+        raise UnavailableError(
+            "the file is not what was written", where=file.path, expected=expected, found=found, fix=fix
+        )
 
 
 def copy_bytes(source: OpenFile, target: int, size: int, progress: Progress = ignore) -> int:

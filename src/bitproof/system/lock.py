@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bitproof.errors import UnavailableError
-from bitproof.system.files import Directory, unavailable
+from bitproof.system.files import Directory, OpenFile, close, unavailable
 
 LOCK_NAME = ".bitproof.lock"
 
@@ -44,29 +44,53 @@ def locked(
     except OSError as error:
         raise unavailable(error, "the lock cannot be made", path) from None
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not wait:
-                fix = "wait until the other bitproof has finished, or leave out --no-wait"
-                raise UnavailableError("locked by another process", where=path, fix=fix) from None
-            waiting(path)
-            fcntl.flock(fd, fcntl.LOCK_EX)
+        _take(fd, path, wait=wait, waiting=waiting)
         yield
     finally:
-        os.close(fd)
+        close(fd, path)
 
 
-def hold(fd: int) -> None:
-    """Mark an open file as in use for as long as any process has this descriptor (a running VM's lease)."""
-    fcntl.flock(fd, fcntl.LOCK_SH)
-
-
-def in_use(fd: int) -> bool:
-    """Whether someone else holds the open file with `hold`."""
+def _take(fd: int, path: Path, *, wait: bool, waiting: Waiting) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
     except BlockingIOError:
-        return True
-    fcntl.flock(fd, fcntl.LOCK_UN)
-    return False
+        if not wait:
+            fix = "wait until the other bitproof has finished, or leave out --no-wait"
+            raise UnavailableError("locked by another process", where=path, fix=fix) from None
+    except OSError as error:
+        raise unavailable(error, "the lock cannot be taken", path) from None
+    waiting(path)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    except OSError as error:
+        raise unavailable(error, "the lock cannot be taken", path) from None
+
+
+def hold(file: OpenFile) -> None:
+    """Mark an open file as in use for as long as any process has its descriptor (a running VM's lease).
+
+    Waits while `claim` has it: then whoever has removed it is done, and the file has no link any more.
+
+    Raises:
+        UnavailableError: the file system has no locks.
+    """
+    try:
+        fcntl.flock(file.fd, fcntl.LOCK_SH)
+    except OSError as error:
+        raise unavailable(error, "the file cannot be marked as in use", file.path) from None
+
+
+def claim(file: OpenFile) -> bool:
+    """Take an open file that nobody holds, so that nobody can `hold` it before it is closed; False when one does.
+
+    Raises:
+        UnavailableError: the file system has no locks.
+    """
+    try:
+        fcntl.flock(file.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise unavailable(error, "it cannot be told whether the file is in use", file.path) from None
+    return True

@@ -10,7 +10,7 @@ Only `open_verified` makes a `VerifiedBootSet`; `open_unverified` is the door be
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -158,11 +158,22 @@ class _BootFile:
 def _open(config: VmConfig, stack: ExitStack) -> list[_BootFile]:
     files = []
     for what, path in (("kernel", config.kernel), ("initrd", config.initrd), ("rootfs", config.rootfs)):
-        disk = stack.enter_context(open_file(path, f"the {what}"))
-        lock.hold(disk.fd)
+        disk = stack.enter_context(_held(path, what))
         boots = disk if what == "rootfs" else stack.enter_context(_sealed(disk, what))
         files.append(_BootFile(what, disk, boots))
     return files
+
+
+def _held(path: Path, what: str) -> OpenFile:
+    """Open a file and mark it as in use; anew when a cleanup or an install came between the two."""
+    while True:
+        with ExitStack() as stack:
+            file = stack.enter_context(open_file(path, f"the {what}"))
+            lock.hold(file)
+            with suppress(OSError):
+                if os.path.samestat(os.fstat(file.fd), path.lstat()):
+                    stack.pop_all()
+                    return file
 
 
 def _sealed(file: OpenFile, what: str) -> OpenFile:
