@@ -1,7 +1,7 @@
 BIN := .venv/bin
 PURE := src/bitproof/model/*,src/bitproof/assets/compat.py,src/bitproof/assets/keep.py,src/bitproof/assets/matrix.py,src/bitproof/assets/pins.py,src/bitproof/caps/plan.py,src/bitproof/proof/*
 
-.PHONY: help demo check test bench format clean
+.PHONY: help demo check test faults bench format clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -22,6 +22,9 @@ check: setup-check ## format, lint, types, layers, file sizes
 test: setup-test ## set everything up, then run all tests but the slow ones; the pure rules need 100 % branch coverage
 	$(BIN)/pytest -n auto --dist=loadgroup -m "not slow" --cov --cov-report=
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
+
+faults: setup-test ## set everything up, then make every fault happen and write docs/faults.md
+	$(BIN)/python -m tests.faults
 
 bench: setup-bench ## set everything up, then run the benchmarks
 	PATH="$(CURDIR)/$(BIN):$$PATH" benchmarks/run

@@ -1,0 +1,154 @@
+"""Which states are right after a command was disturbed, told from outside: the tree before, and the tree it makes.
+
+Nothing here knows how bitproof writes. A run may leave each path as it was or as it will be, the path that is written
+last may be new only when all else is, and no inode that was there before may have changed. A run that ends well has
+made the new tree; one that fails says so and leaves no temporary. Whatever happened, the same command then succeeds
+with just the new tree, and one cleanup leaves nothing that a cleanup of an undisturbed run would not leave.
+"""
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.cases import Case, descriptors
+from tests.faults.commands import KILLED, Outcome, Zygote
+
+Tree = dict[str, tuple[int, bytes]]
+"""Mode and bytes of every path; what a symlink leads to; nothing for a directory."""
+
+FAILED = (1, 2, 3)
+LOCK, CACHE = ".bitproof.lock", ".bitproof-digests.json"
+
+
+def tree(root: Path) -> Tree:
+    """Everything below a directory but locks and caches, which hold nothing that is missed."""
+    found = {}
+    for directory, directories, files in os.walk(root):
+        for name in (*directories, *files):
+            path = Path(directory, name)
+            if name not in {LOCK, CACHE}:
+                found[str(path.relative_to(root))] = (path.lstat().st_mode, _content(path))
+    return found
+
+
+def _content(path: Path) -> bytes:
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return os.fsencode(path.readlink())
+    return path.read_bytes() if stat.S_ISREG(mode) else b""
+
+
+def is_temporary(path: str) -> bool:
+    """Whether it is what a writer leaves that was killed."""
+    return Path(path).name.startswith(".bitproof-") and path.endswith(".tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The trees of a case: before, after, and after a cleanup."""
+
+    case: Case
+    template: Path
+    old: Tree
+    new: Tree
+    clean: Tree
+
+
+def expected(case: Case, zygote: Zygote, scratch: Path) -> Expected:
+    """Lay a case out, and run it undisturbed with the real bitproof, which then has all imported for later runs."""
+    template, run = scratch / "template", scratch / "warm"
+    template.mkdir(parents=True)
+    case.lay_out(template)
+    prepare(case, template, zygote, run)
+    old, new = tree(template), tree(run)
+    cleaned = zygote.run(case.cleanup, run)
+    assert cleaned.code == 0, cleaned
+    assert new != old, case
+    return Expected(case, template, old, new, tree(run))
+
+
+def prepare(case: Case, template: Path, zygote: Zygote, run: Path) -> None:
+    """Run a case and a cleanup in the warmed-up Python itself, then the case once more in a fork."""
+    case.copy(template, run)
+    assert zygote.warm(case.argv, run) == 0, case
+    zygote.warm(case.cleanup, run)
+    case.copy(template, run)
+    outcome = zygote.run(case.argv, run)
+    assert outcome.code == 0, outcome
+
+
+@contextmanager
+def held(run: Path) -> Iterator[list[str]]:
+    """Hold every file open, as a running VM would; the list says at the end of the block which ones changed."""
+    files = list(descriptors(run))
+    changed: list[str] = []
+    try:
+        yield changed
+        changed += [
+            f"a file that was open changed: {data[:20]!r}"
+            for fd, data in files
+            if os.fstat(fd).st_size != len(data) or os.pread(fd, len(data) + 1, 0) != data
+        ]
+    finally:
+        for fd, _ in files:
+            os.close(fd)
+
+
+def problems(wanted: Expected, run: Path, outcome: Outcome) -> list[str]:
+    """What is wrong with the state that a disturbed run left, and with what it said."""
+    now = tree(run)
+    left = [path for path in now if is_temporary(path) and path not in wanted.old]
+    now = {path: entry for path, entry in now.items() if path not in left}
+    found = _mixed(wanted, now) + _damaged_cache(run)
+    if outcome.code == 0 and (now != wanted.new or left):
+        found.append(f"acknowledged, and not done: {_difference(wanted.new, now)} {left}")
+    if outcome.code in FAILED:
+        found += [f"failed, and left {path}" for path in left]
+        found += [] if "error: " in outcome.text and "Traceback" not in outcome.text else [f"says: {outcome.text!r}"]
+    if outcome.code not in {0, KILLED, *FAILED}:
+        found.append(f"ended with {outcome.code}: {outcome.text[-500:]}")
+    return found
+
+
+def _mixed(wanted: Expected, now: Tree) -> list[str]:
+    found = [
+        f"neither old nor new: {path} {now.get(path)}"
+        for path in sorted(now.keys() | wanted.old.keys() | wanted.new.keys())
+        if now.get(path) not in {wanted.old.get(path), wanted.new.get(path)}
+    ]
+    last = wanted.case.last
+    if last and now.get(last) == wanted.new[last] != wanted.old.get(last) and now != wanted.new:
+        found.append(f"{last} came before {_difference(wanted.new, now)}")
+    return found
+
+
+def _damaged_cache(run: Path) -> list[str]:
+    """Caches that are no whole JSON: they are renamed into place too."""
+    found = []
+    for path in run.rglob(CACHE):
+        try:
+            json.loads(path.read_bytes())
+        except ValueError:
+            found.append(f"{path.name} is torn")
+    return found
+
+
+def _difference(wanted: Tree, now: Tree) -> str:
+    return ", ".join(path for path in sorted(wanted.keys() | now.keys()) if wanted.get(path) != now.get(path))
+
+
+def recovery(wanted: Expected, run: Path, zygote: Zygote) -> list[str]:
+    """What is wrong after the same command is run again, and after one cleanup."""
+    found = []
+    again = zygote.run(wanted.case.argv, run)
+    now = {path: entry for path, entry in tree(run).items() if not is_temporary(path) or path in wanted.new}
+    if again.code or now != wanted.new:
+        found.append(f"the next run: {again.code} {again.text[-500:]} {_difference(wanted.new, now)}")
+    cleaned = zygote.run(wanted.case.cleanup, run)
+    if cleaned.code or tree(run) != wanted.clean:
+        found.append(f"after a cleanup: {cleaned.code} {cleaned.text[-500:]} {_difference(wanted.clean, tree(run))}")
+    return found
