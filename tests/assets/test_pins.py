@@ -16,6 +16,7 @@ from bitproof.assets.pins import (
 from bitproof.errors import BitproofError, InputError
 from bitproof.model.asset_manifest import BootPins, PinnedFile
 from bitproof.model.digest import Digest
+from bitproof.model.verity import Verity
 from tests.evidence import refusal
 from tests.model.samples import FIRST, NAMES, boot_set, hex_of, sample
 
@@ -94,6 +95,52 @@ def test_no_pins_are_never_an_empty_success(current: str, arch: str, what: str) 
 )
 def test_pins_are_printed_in_every_format(form: str, text: str) -> None:
     assert print_pins(pins(), form, version=FIRST, arch="x86_64") == text
+
+
+VERITY = Verity(300, Digest("sha256", KERNEL), "00ff")
+
+
+def verity_pins() -> BootPins:
+    found = pins()
+    return found._replace(rootfs=found.rootfs._replace(size=VERITY.size, verity=VERITY))
+
+
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        ("cargo", "cargo:rustc-env=ROOTFS_VERITY=300:{}:00ff"),
+        ("env", "ROOTFS_VERITY=300:{}:00ff"),
+        ("rust", 'pub const ROOTFS_VERITY: &str = "300:{}:00ff";'),
+        ("c", '#define ROOTFS_VERITY "300:{}:00ff"'),
+        ("python", 'ROOTFS_VERITY = "300:{}:00ff"'),
+    ],
+)
+def test_a_rootfs_with_a_hash_tree_has_one_more_variable(form: str, line: str) -> None:
+    without = print_pins(pins(), form, version=FIRST, arch="x86_64").splitlines()
+    assert {line.format(KERNEL), *without} == {
+        *print_pins(verity_pins(), form, version=FIRST, arch="x86_64").splitlines()
+    }
+
+
+@pytest.mark.parametrize("size", [None, VERITY.size])
+def test_a_hash_tree_is_printed_and_read_back(size: int | None) -> None:
+    found = verity_pins()._replace(source="x")
+    found = found._replace(rootfs=found.rootfs._replace(size=size))
+    printed = print_pins(found, "json", version=FIRST, arch="x86_64")
+    assert parse_pins(printed.encode(), "x") == found
+
+
+def test_a_hash_tree_that_does_not_go_with_the_size_is_refused() -> None:
+    found = verity_pins()
+    wrong = found._replace(rootfs=found.rootfs._replace(size=8))
+    printed = print_pins(wrong, "json", version=FIRST, arch="x86_64").encode()
+    assert refusal(InputError, lambda: parse_pins(printed, "p.json")).splitlines()[2:] == [
+        (
+            '  - assets["rootfs.squashfs"].verity.hash_offset: does not go with the size: '
+            f"expected a rootfs of {VERITY.size} bytes, found 8 bytes"
+        ),
+        "  fix:      make them anew: bitproof assets hashes --format json",
+    ]
 
 
 def test_there_are_six_formats() -> None:

@@ -3,19 +3,22 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bitproof.assets.record import layout_size, record, scan
-from bitproof.errors import InputError
+from bitproof.errors import InputError, IntegrityError
 from bitproof.model.asset_manifest import AssetManifest
 from bitproof.model.decode import MAX_JSON
+from bitproof.model.hash_tree import SALT, find_verity
 from bitproof.model.version import Version
 from bitproof.system.digest_cache import CACHE_NAME
 from bitproof.system.files import Directory
 from tests.assets.layouts import NOW, build, recorded
 from tests.evidence import names_in, refusal, tree
 from tests.model.samples import NAMES, hex_of
+from tests.model.trees import blocks, with_tree
 from tests.system.test_digest_cache import quiet
 
 FIX = "\n  fix:      bitproof assets build"
@@ -240,3 +243,59 @@ def test_progress_is_told_every_byte_once(tmp_path: Path) -> None:
     with Directory(tmp_path) as directory:
         record(directory, NOW, told.append)
         assert sum(told) == layout_size(directory)
+
+
+def recorded_tree(assets: Path) -> Any:  # noqa: ANN401 - JSON
+    """What a recording says of the rootfs's hash tree."""
+    with Directory(assets) as directory:
+        manifest = record(directory, NOW).manifest
+    entry = manifest.document["assets"]["releases"][str(manifest.current)]["arches"]["x86_64"]["rootfs.squashfs"]
+    return entry.get("verity")
+
+
+def build_tree(assets: Path, count: int = 300) -> bytearray:
+    build(assets)
+    image = with_tree(blocks(count))
+    (assets / "x86_64/rootfs.squashfs").write_bytes(image)
+    return image
+
+
+def test_a_rootfs_with_a_hash_tree_gets_its_root_hash_recorded(tmp_path: Path) -> None:
+    verity = find_verity(memoryview(build_tree(tmp_path)))
+    assert verity is not None
+    assert recorded_tree(tmp_path) == verity.document()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_rootfs_of_whole_blocks_without_a_tree_gets_none(tmp_path: Path, count: int) -> None:
+    build(tmp_path)
+    (tmp_path / "x86_64/rootfs.squashfs").write_bytes(blocks(count))
+    assert recorded_tree(tmp_path) is None
+
+
+def test_a_tree_that_is_not_that_of_the_data_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    image = build_tree(tmp_path)
+    image[7] ^= 1
+    rootfs = tmp_path / "x86_64/rootfs.squashfs"
+    rootfs.write_bytes(image)
+    before = tree(tmp_path)
+    with Directory(tmp_path) as directory:
+        sentence = refusal(IntegrityError, lambda: record(directory, NOW))
+    assert sentence == (
+        "the rootfs ends in a hash tree that is not that of its data\n"
+        f"  where:    {rootfs}\n"
+        f"  expected: the tree of its first {300 * 4096} bytes\n"
+        f"  found:    another block at byte {302 * 4096}\n"
+        "  fix:      bitproof assets build"
+    )
+    assert tree(tmp_path) == before
+
+
+def test_bytes_that_are_on_record_keep_their_root_hash_and_the_tree_is_not_read_again(tmp_path: Path) -> None:
+    build_tree(tmp_path)
+    first = recorded_tree(tmp_path)
+    document = json.loads((tmp_path / "manifest.json").read_text())
+    marked = json.dumps(document).replace(SALT.hex(), "00ff")
+    (tmp_path / "manifest.json").write_text(marked)
+    (tmp_path / "x86_64/vmlinuz").write_bytes(b"another kernel, so another release")
+    assert recorded_tree(tmp_path) == {**first, "salt": "00ff"}

@@ -13,9 +13,12 @@ from bitproof.model.asset_manifest import NO_DIGEST, AssetManifest, BootPins, Pi
 from bitproof.model.decode import Table, decode_text, parse_json
 from bitproof.model.digest import Digest
 from bitproof.model.names import INITRD, KERNEL, ROOTFS
+from bitproof.model.verity import read_verity
 
 MAX_CHECKSUMS = 1 << 20
 VARIABLES = ("VMLINUZ_HASH", "INITRD_HASH", "ROOTFS_HASH")
+VERITY_VARIABLE = "ROOTFS_VERITY"
+"""What the guest's init takes as ``bitproof.verity=``; only where the rootfs has a hash tree."""
 
 _SUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<path>[A-Za-z0-9][A-Za-z0-9._+/-]*)", re.ASCII)
 
@@ -104,12 +107,14 @@ def parse_pins(data: bytes, where: str) -> BootPins:
 def _pinned(name: str, table: Table) -> PinnedFile:
     digest = table.parsed("hash", Digest.parse, NO_DIGEST)
     size = table.integer("size", 0, 1 << 40) if "size" in table.values else None
-    return PinnedFile(name, digest, size)
+    verity = read_verity(table.table("verity"), size) if "verity" in table.values and name in ROOTFS else None
+    return PinnedFile(name, digest, size, verity)
 
 
 def _values(pins: BootPins) -> dict[str, str]:
     files = (pins.kernel, pins.initrd, pins.rootfs)
-    return {variable: file.digest.value for variable, file in zip(VARIABLES, files, strict=True)}
+    values = {variable: file.digest.value for variable, file in zip(VARIABLES, files, strict=True)}
+    return values | ({VERITY_VARIABLE: pins.rootfs.verity.parameter} if pins.rootfs.verity else {})
 
 
 def _cargo(pins: BootPins, _version: str, _arch: str) -> str:
@@ -139,11 +144,14 @@ def _python(pins: BootPins, version: str, arch: str) -> str:
 def _json(pins: BootPins, version: str, arch: str) -> str:
     import json
 
-    files = {
-        file.name: {"hash": file.digest.value} | ({} if file.size is None else {"size": file.size})
-        for file in (pins.kernel, pins.initrd, pins.rootfs)
-    }
+    files = {file.name: _document(file) for file in (pins.kernel, pins.initrd, pins.rootfs)}
     return json.dumps({"asset_version": version, "arch": arch, "assets": files}, indent=2) + "\n"
+
+
+def _document(file: PinnedFile) -> dict[str, object]:
+    entry: dict[str, object] = {"hash": file.digest.value}
+    entry |= {} if file.size is None else {"size": file.size}
+    return entry | ({"verity": file.verity.document()} if file.verity else {})
 
 
 PRINTERS: Mapping[str, Callable[[BootPins, str, str], str]] = {

@@ -1,7 +1,8 @@
 """The one producer of ``manifest.json`` and ``B3SUMS`` (seed 000, "Two producers").
 
 A full build and an initrd repack both end here: the dev layout is scanned, files whose bytes may have changed are
-hashed, `asset_edits.recorded` decides on versions, and ``B3SUMS`` and then the manifest are written.
+hashed, `asset_edits.recorded` decides on versions, and ``B3SUMS`` and then the manifest are written. A rootfs that ends
+in a hash tree gets its root hash recorded, and the tree is checked against the data before.
 """
 
 import stat
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 
 from bitproof.assets.pins import Checksum, print_checksums
 from bitproof.assets.store import LOGICAL, load_manifest_if_any, relative_path
-from bitproof.errors import InputError, Problem
+from bitproof.errors import InputError, IntegrityError, Problem
 from bitproof.model.asset_edits import Occasion, recorded
 from bitproof.model.asset_manifest import Asset, AssetManifest
+from bitproof.model.digest import Digest
 from bitproof.model.names import CHECKSUMS, FLAT_ARCH, INITRD, KERNEL, KNOWN_ARCHES, MANIFEST, ROOTFS, arch_key
-from bitproof.system.digest_cache import DigestCache
+from bitproof.model.verity import Verity, data_blocks_of
+from bitproof.system.digest_cache import DigestCache, check_unchanged
 from bitproof.system.files import Directory, OpenFile, Progress, ignore
 
 BootNames = tuple[str, str, str]
@@ -98,6 +101,7 @@ def record(
 
     Raises:
         InputError: see `scan`; a manifest that is there and bad, or becomes too large. Nothing is written then.
+        IntegrityError: a rootfs ends in a hash tree that is not that of its data. Nothing is written then.
         UnavailableError: a file cannot be read or written.
     """
     layout = scan(assets)
@@ -106,7 +110,8 @@ def record(
     current = before.releases.get(before.current) if before else None
     arches = current.arches if current else {}
     known = {arch: _only(entry, {*carried}.intersection(layout.get(arch, ()))) for arch, entry in arches.items()}
-    built = _hashed(assets, layout, known, progress)
+    trees = _trees(before) if before else {}
+    built = _hashed(assets, layout, known, trees, progress)
     manifest = recorded(before, built, occasion)
     data = manifest.to_bytes()
     sums = (
@@ -122,15 +127,26 @@ def _only(assets: Mapping[str, Asset], names: Collection[str]) -> dict[str, Asse
     return {name: asset for name, asset in assets.items() if name in names}
 
 
+def _trees(manifest: AssetManifest) -> dict[Digest, Verity]:
+    """The hash trees on record: the same bytes have the same tree, which need not be checked again."""
+    entries = (entry for release in manifest.releases.values() for entry in release.arches.values())
+    return {asset.digest: asset.verity for entry in entries for asset in entry.values() if asset.verity}
+
+
 def _hashed(
-    assets: Directory, layout: Mapping[str, BootNames], known: Mapping[str, Mapping[str, Asset]], progress: Progress
+    assets: Directory,
+    layout: Mapping[str, BootNames],
+    known: Mapping[str, Mapping[str, Asset]],
+    trees: Mapping[Digest, Verity],
+    progress: Progress,
 ) -> dict[str, dict[str, Asset]]:
     cache = DigestCache.load(assets)
 
     def hashed(arch: str, name: str) -> Asset:
         with _opened(assets, arch, name) as file:
             found = cache.digests(relative_path(arch, name), file, progress)
-        return Asset(name, found.blake3, found.size, found.sha256)
+            verity = trees.get(found.blake3) or (_proven_tree(file) if name in ROOTFS else None)
+        return Asset(name, found.blake3, found.size, found.sha256, verity)
 
     built = {
         arch: {name: known.get(arch, {}).get(name) or hashed(arch, name) for name in names}
@@ -138,6 +154,29 @@ def _hashed(
     }
     cache.save(assets)
     return built
+
+
+def _proven_tree(file: OpenFile) -> Verity | None:
+    """The hash tree of a rootfs, checked; None when it ends in none."""
+    if data_blocks_of(file.size) is None:
+        return None
+    # Imported for a rootfs that may have a tree: when nothing changed, nothing is hashed.
+    from bitproof.model.hash_tree import false_block, find_verity
+    from bitproof.system.hashing import mapped
+
+    with mapped(file) as image:
+        verity = find_verity(image)
+        place = false_block(image, verity) if verity else None
+    check_unchanged(file)
+    if verity and place is not None:
+        raise IntegrityError(
+            "the rootfs ends in a hash tree that is not that of its data",
+            where=file.path,
+            expected=f"the tree of its first {verity.hash_offset} bytes",
+            found=f"another block at byte {place}",
+            fix="bitproof assets build",
+        )
+    return verity
 
 
 def _opened(assets: Directory, arch: str, name: str) -> OpenFile:

@@ -92,7 +92,8 @@ def _release_entry(release: AssetRelease) -> dict[str, Any]:
 
 def _asset_entry(asset: Asset) -> dict[str, Any]:
     entry: dict[str, Any] = {"hash": asset.digest.value, "size": asset.size}
-    return entry | ({"sha256": asset.sha256.value} if asset.sha256 is not None else {})
+    entry |= {"sha256": asset.sha256.value} if asset.sha256 else {}
+    return entry | ({"verity": asset.verity.document()} if asset.verity else {})
 
 
 def _add_binary(track: dict[str, Any], release: BinaryRelease) -> None:

@@ -13,6 +13,7 @@ from bitproof.errors import InputError, Problem, shown
 from bitproof.model.decode import MAX_JSON, Table, kind, parse_json
 from bitproof.model.digest import Digest
 from bitproof.model.names import INITRD, KERNEL, MANIFEST, ROOTFS, check_name
+from bitproof.model.verity import Verity, read_verity
 from bitproof.model.version import Version
 
 R = TypeVar("R")
@@ -26,11 +27,15 @@ NO_VERSION = Version("0")
 
 
 class PinnedFile(NamedTuple):
-    """One file as something trusted says it must be; ``size`` in bytes, None when only the digest is known."""
+    """One file as something trusted says it must be; ``size`` in bytes, None when only the digest is known.
+
+    ``verity`` is a rootfs's hash tree, None where it has none or nobody wrote it down.
+    """
 
     name: str
     digest: Digest
     size: int | None = None
+    verity: Verity | None = None
 
 
 class BootPins(NamedTuple):
@@ -43,12 +48,13 @@ class BootPins(NamedTuple):
 
 
 class Asset(NamedTuple):
-    """One entry of an arch: size in bytes; ``sha256`` is None where the producer did not write it."""
+    """One entry of an arch: size in bytes; ``sha256`` and ``verity`` are None where the producer did not write them."""
 
     name: str
     digest: Digest
     size: int
     sha256: Digest | None = None
+    verity: Verity | None = None
 
 
 BootAssets = tuple[Asset, Asset, Asset]
@@ -77,7 +83,7 @@ class AssetRelease(NamedTuple):
         found = self.boot_assets(arch)
         if found is None:
             return None
-        kernel, initrd, rootfs = (PinnedFile(asset.name, asset.digest, asset.size) for asset in found)
+        kernel, initrd, rootfs = (PinnedFile(asset.name, asset.digest, asset.size, asset.verity) for asset in found)
         return BootPins(kernel, initrd, rootfs, source)
 
 
@@ -209,7 +215,9 @@ def _asset(name: str, table: Table) -> Asset:
     sha256 = table.parsed("sha256", _sha256, None, required=False)
     if "hash" in table.values:
         table.values["hash"] = digest.value
-    return Asset(name, digest, table.integer("size", 0, MAX_SIZE), sha256)
+    size = table.integer("size", 0, MAX_SIZE)
+    verity = read_verity(table.table("verity"), size) if "verity" in table.values and name in ROOTFS else None
+    return Asset(name, digest, size, sha256, verity)
 
 
 def _binary_release(version: Version, table: Table) -> BinaryRelease:

@@ -75,12 +75,9 @@ class DigestCache:
         return entry if isinstance(entry, list) and entry[:-2] == [*_identity(file.stat)] else []
 
     def _remember(self, path: str, file: OpenFile, began: int, digests: list[str]) -> None:
-        state = _identity(file.stat)
-        if _identity(os.fstat(file.fd)) != state:
-            fix = "wait until nothing writes to it, then try again"
-            raise UnavailableError("the file changed while it was read", where=file.path, fix=fix)
+        check_unchanged(file)
         if max(file.stat.st_mtime_ns, file.stat.st_ctime_ns) + QUIET_NS < began:
-            self.used[path] = [*state, *digests]
+            self.used[path] = [*_identity(file.stat), *digests]
 
     def save(self, directory: Directory) -> None:
         """Remember what was asked for, and nothing else."""
@@ -88,6 +85,17 @@ class DigestCache:
 
         if self.used != self.entries:
             directory.write(CACHE_NAME, json.dumps(self.used).encode())
+
+
+def check_unchanged(file: OpenFile) -> None:
+    """Refuse a file that is no longer in the state in which it was opened: what was read of it may not go together.
+
+    Raises:
+        UnavailableError: inode, size or times differ.
+    """
+    if _identity(os.fstat(file.fd)) != _identity(file.stat):
+        fix = "wait until nothing writes to it, then try again"
+        raise UnavailableError("the file changed while it was read", where=file.path, fix=fix)
 
 
 def _identity(stat: os.stat_result) -> tuple[int, int, int, int, int]:

@@ -1,7 +1,10 @@
 """Digests of open files. What is hashed is the descriptor, so that it can be handed on."""
 
+import mmap
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from blake3 import blake3
@@ -41,6 +44,22 @@ def blake3_digest(file: OpenFile, progress: Progress = ignore) -> Digest:
         hasher.update(file.read(MAPPED))
     progress(file.size)
     return Digest("blake3", hasher.hexdigest())
+
+
+@contextmanager
+def mapped(file: OpenFile) -> Iterator[memoryview]:
+    """The bytes of a file that is not empty, as they are now; nothing of them is held after the block.
+
+    Raises:
+        UnavailableError: it cannot be mapped.
+    """
+    try:
+        mapping = mmap.mmap(file.fd, file.size, prot=mmap.PROT_READ)
+    except (OSError, ValueError) as error:
+        refusal = error if isinstance(error, OSError) else OSError(str(error))
+        raise unavailable(refusal, "the file cannot be mapped", file.path) from None
+    with mapping, memoryview(mapping) as view:
+        yield view
 
 
 def unmapped_digest(file: OpenFile) -> Digest:
