@@ -1,5 +1,6 @@
 import lzma
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,56 @@ def test_a_given_kernel_has_no_modules(files: KernelFiles) -> None:
 
     assert entries["etc/bitproof/modules"].data == b""
     assert not any(path.startswith("lib") for path in entries)
+
+
+MAPPER = {"lib/libc.so.6": b"libc", "sbin/dmsetup": b"dmsetup"}
+
+
+def add_modules(files: KernelFiles, lines: str) -> None:
+    """More modules, which need what ``lines`` of modules.dep say."""
+    assert files.modules is not None
+    for line in lines.splitlines():
+        (files.modules / line.partition(":")[0]).write_bytes(line.encode())
+    with (files.modules / "modules.dep").open("a") as dep:
+        dep.write(lines)
+
+
+def test_modules_of_verity_stand_in_a_list_of_their_own_without_those_that_are_loaded_anyway(
+    files: KernelFiles,
+) -> None:
+    add_modules(files, "dm-verity.ko: dm-bufio.ko overlay.ko\ndm-bufio.ko:\nsha256-ssse3.ko: sha256_generic.ko\n")
+    add_modules(files, "sha256_generic.ko:\n")
+
+    entries = by_path(initrd.base_entries(replace(files, mapper=MAPPER), ["squashfs"]))
+
+    listed = [entries[name].data.decode().split() for name in (initrd.MODULE_LIST, initrd.VERITY_LIST)]
+    assert listed[0] == [f"/lib/modules/6.1.0-9/{name}.ko" for name in VIRTIO]
+    names = ("dm-bufio", "dm-verity", "sha256_generic", "sha256-ssse3")
+    assert listed[1] == [f"/lib/modules/6.1.0-9/{name}.ko" for name in names]
+    assert {path.removeprefix("/") for paths in listed for path in paths} <= entries.keys()
+    assert (entries["sbin/dmsetup"].data, oct(entries["sbin/dmsetup"].mode)) == (b"dmsetup", "0o100755")
+
+
+def test_without_verity_there_is_neither_a_list_nor_a_program_for_it(files: KernelFiles) -> None:
+    add_modules(files, "dm-verity.ko:\n")
+
+    entries = by_path(initrd.base_entries(files, ["squashfs"]))
+
+    assert not {initrd.VERITY_LIST, "sbin/dmsetup", "lib/modules/6.1.0-9/dm-verity.ko"} & entries.keys()
+
+
+def test_a_given_kernel_has_what_verity_needs_built_in(files: KernelFiles) -> None:
+    given = KernelFiles(kernel=None, modules=None, busybox=files.busybox, mapper=MAPPER)
+
+    assert by_path(initrd.base_entries(given, ["squashfs"]))[initrd.VERITY_LIST].data == b""
+
+
+def test_a_kernel_that_lacks_dm_verity_is_refused_with_the_way_out(files: KernelFiles) -> None:
+    with pytest.raises(InputError) as caught:
+        initrd.base_entries(replace(files, mapper=MAPPER), ["squashfs"])
+
+    assert [problem.where for problem in caught.value.problems] == ["dm_verity"]
+    assert caught.value.fix == "mend kernel.modules; a kernel without dm_verity needs rootfs.verity = false"
 
 
 def test_a_kernel_that_lacks_the_rootfs_file_system_is_refused(files: KernelFiles) -> None:

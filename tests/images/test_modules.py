@@ -38,7 +38,7 @@ def test_all_wanted_modules_that_are_absent_are_named_at_once() -> None:
         "the kernel lacks modules that the initrd must load\n"
         "  - virtio_pcj: no such module: expected 'virtio_pci'\n"
         "  - zzz: no such module: expected one of legacy, squash_fs, virtio, virtio_pci, virtio_ring, virtio_rng\n"
-        "  fix:      mend kernel.modules"
+        "  fix:      mend kernel.modules; a kernel without dm_verity needs rootfs.verity = false"
     )
 
 

@@ -220,7 +220,7 @@ X86 = "build.toml: arch.x86_64"
         (
             '"squashfs"',
             '"squashfs"\nblock = 1',
-            [f"{X86}.rootfs.block: not a known key: expected one of compression, format, level"],
+            [f"{X86}.rootfs.block: not a known key: expected one of compression, format, level, verity"],
         ),
         ("x86_64", "amd64", ["build.toml: arch: not an arch key: expected x86_64, found 'amd64'"]),
         ("x86_64", '"../../etc"', [f"build.toml: arch: {NAME_RULE} '../../etc'"]),

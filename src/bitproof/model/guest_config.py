@@ -48,7 +48,10 @@ class KernelSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchConfig:
-    """One architecture's table: ``arch`` is the manifest's key, ``suite`` Debian's release name."""
+    """One architecture's table: ``arch`` is the manifest's key, ``suite`` Debian's release name.
+
+    ``verity`` gives the rootfs a hash tree, and the initrd what maps it.
+    """
 
     arch: str
     suite: str
@@ -56,6 +59,7 @@ class ArchConfig:
     rootfs_format: str
     rootfs_compression: str
     rootfs_level: int
+    verity: bool = True
     mirror: str = ""
 
 
@@ -186,7 +190,7 @@ def _arch(name: str, table: Table, compression: str, level: int) -> ArchConfig:
     rootfs_compression, rootfs_level = _codec(
         rootfs, codecs, inherited, level if inherited == compression else LEVELS[inherited]
     )
-    rootfs.only("format", "compression", "level")
+    rootfs.only("format", "compression", "level", "verity")
     table.only("suite", "mirror", "kernel", "rootfs")
     return ArchConfig(
         arch=name,
@@ -196,6 +200,7 @@ def _arch(name: str, table: Table, compression: str, level: int) -> ArchConfig:
         rootfs_format=form,
         rootfs_compression=rootfs_compression,
         rootfs_level=rootfs_level,
+        verity=rootfs.flag("verity", default=True),
     )
 
 

@@ -6,14 +6,23 @@ unpacks such segments in turn (Documentation/driver-api/early-userspace/buffer-f
 """
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bitproof.errors import InputError, IntegrityError, UnavailableError
 from bitproof.images.config import Artifacts
 from bitproof.images.initrd import compress, cpio
-from bitproof.images.initrd.modules import BASE, MAX_MODULE, OPTIONAL, ModuleIndex, load_order, read_index
+from bitproof.images.initrd.modules import (
+    BASE,
+    MAX_MODULE,
+    OPTIONAL,
+    OPTIONAL_VERITY,
+    VERITY,
+    ModuleIndex,
+    load_order,
+    read_index,
+)
 from bitproof.model.digest import Digest
 from bitproof.system.files import Directory, OpenFile, read_file
 from bitproof.system.hashing import blake3_digest, bytes_digest
@@ -26,6 +35,7 @@ BEGINNING = 1 << 20
 """Bytes of a packages' part that surely hold its first entry, whatever the codec's block."""
 MAX_INDEX = 64 << 20
 MODULE_LIST = "etc/bitproof/modules"
+VERITY_LIST = "etc/bitproof/verity-modules"
 ENVIRONMENT = "etc/bitproof/environment"
 REBUILD = "bitproof assets build"
 
@@ -37,7 +47,7 @@ def base_entries(files: "KernelFiles", wanted: Iterable[str]) -> list[cpio.Entry
     """The packages' part.
 
     Args:
-        files: what was unpacked.
+        files: what was unpacked; with a ``mapper`` the initrd can map the rootfs through dm-verity.
         wanted: modules beside `modules.BASE`: the rootfs's file system, and the config's.
 
     Raises:
@@ -47,22 +57,34 @@ def base_entries(files: "KernelFiles", wanted: Iterable[str]) -> list[cpio.Entry
     entries.append(cpio.character_device("dev/console", 5, 1, 0o600))
     entries.append(cpio.character_device("dev/null", 1, 3, 0o666))
     entries.append(cpio.file("bin/busybox", read_file(files.busybox, MAX_MODULE), 0o755))
-    modules = _modules(files.modules, wanted) if files.modules else []
-    listed = "".join(f"/{entry.path}\n" for entry in modules)
-    return [*entries, *modules, cpio.file(MODULE_LIST, listed.encode())]
-
-
-def _modules(directory: Path, wanted: Iterable[str]) -> list[cpio.Entry]:
-    """The modules to load, unpacked, in order; ``directory`` is ``…/lib/modules/VERSION`` after depmod."""
-    entries = []
-    for path in load_order(_index(directory), (*BASE, *wanted), OPTIONAL):
-        data = read_file(directory / path, MAX_MODULE, "the kernel module")
-        name = path
-        for suffix in _COMPRESSED_MODULE:
-            if path.endswith(suffix):
-                name, data = path.removesuffix(suffix), compress.unpacked(data, MAX_MODULE)
-        entries.append(cpio.file(f"lib/modules/{directory.name}/{name}", data))
+    entries += [cpio.file(path, data, 0o755) for path, data in files.mapper.items()]
+    for name, paths in _load_lists(files, wanted).items():
+        modules = [_module(files.modules, path) for path in paths] if files.modules else []
+        listed = "".join(f"/{entry.path}\n" for entry in modules)
+        entries += [*modules, cpio.file(name, listed.encode())]
     return entries
+
+
+def _load_lists(files: KernelFiles, wanted: Iterable[str]) -> dict[str, Sequence[str]]:
+    """Which modules init loads, in order: always, and after these when the rootfs is to be mapped through dm-verity."""
+    if files.modules is None:
+        return dict.fromkeys([MODULE_LIST, VERITY_LIST] if files.mapper else [MODULE_LIST], ())
+    index, wanted = _index(files.modules), tuple(wanted)
+    lists: dict[str, Sequence[str]] = {MODULE_LIST: load_order(index, (*BASE, *wanted), OPTIONAL)}
+    if files.mapper:
+        with_verity = load_order(index, (*BASE, *wanted, *VERITY), (*OPTIONAL, *OPTIONAL_VERITY))
+        lists[VERITY_LIST] = [path for path in with_verity if path not in lists[MODULE_LIST]]
+    return lists
+
+
+def _module(directory: Path, path: str) -> cpio.Entry:
+    """A module, unpacked; ``directory`` is ``…/lib/modules/VERSION`` after depmod."""
+    data = read_file(directory / path, MAX_MODULE, "the kernel module")
+    name = path
+    for suffix in _COMPRESSED_MODULE:
+        if path.endswith(suffix):
+            name, data = path.removesuffix(suffix), compress.unpacked(data, MAX_MODULE)
+    return cpio.file(f"lib/modules/{directory.name}/{name}", data)
 
 
 def _index(directory: Path) -> ModuleIndex:

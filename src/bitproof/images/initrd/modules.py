@@ -15,6 +15,10 @@ BASE = ("virtio_ring", "virtio", "virtio_pci", "virtio_mmio", "virtio_blk", "vir
 """What finds the disk of a VM, and the console ports; the file system of the rootfs comes on top."""
 OPTIONAL = ("virtio_rng", "qemu_fw_cfg")
 """Loaded where the kernel has them: early entropy, and what the VMM tells the guest."""
+VERITY = ("dm_verity",)
+"""What maps the rootfs through its hash tree; loaded only when the kernel's command line asks for that."""
+OPTIONAL_VERITY = ("sha256", "sha256_generic", "sha256_ssse3", "sha256_arm64", "sha2_ce")
+"""The ways to compute SHA-256, by kernel and arch; dm-verity takes the fastest that is there."""
 
 MAX_MODULE = 256 << 20
 """Bytes of one module, unpacked: ten times the largest there is."""
@@ -73,7 +77,9 @@ def load_order(index: ModuleIndex, wanted: Iterable[str], optional: Iterable[str
         known = {*paths, *index.builtin}
         problems = [Problem(name, "no such module", expected=nearest(name, known) if known else "") for name in absent]
         raise InputError(
-            "the kernel lacks modules that the initrd must load", problems=problems, fix="mend kernel.modules"
+            "the kernel lacks modules that the initrd must load",
+            problems=problems,
+            fix="mend kernel.modules; a kernel without dm_verity needs rootfs.verity = false",
         )
     names += [name.replace("-", "_") for name in optional]
     order: dict[str, None] = {}

@@ -3,14 +3,18 @@
 import re
 import shutil
 import tarfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bitproof.errors import InputError, UnavailableError
 from bitproof.images.debian import Job, mmdebstrap
+from bitproof.images.program import take_program
 from bitproof.system.process import find_program, run
 
 BUSYBOX = "busybox-static"
+MAPPER = "dmsetup"
+"""The package and its program: busybox cannot make a device of the device mapper."""
 
 _KERNEL = re.compile(r"boot/vmlinuz-([A-Za-z0-9._+~-]+)", re.ASCII)
 _BUSYBOX = re.compile(r"(?:usr/)?bin/busybox", re.ASCII)
@@ -22,11 +26,16 @@ _MODULES = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelFiles:
-    """What was unpacked: the kernel and its module directory (both None without a kernel package), and busybox."""
+    """What was unpacked: the kernel and its module directory (both None without a kernel package), and busybox.
+
+    ``mapper`` is the program that maps the rootfs through dm-verity with its libraries, path in the initrd to bytes;
+    empty where the config wants no verity.
+    """
 
     kernel: Path | None
     modules: Path | None
     busybox: Path
+    mapper: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def fetch_kernel(job: Job) -> KernelFiles:
@@ -39,13 +48,15 @@ def fetch_kernel(job: Job) -> KernelFiles:
     job.stage("kernel packages")
     package = job.config.kernel.package
     packed, tree = job.work / "kernel.tar", job.work / "kernel"
-    mmdebstrap(job, "extract", tuple(filter(None, [package, BUSYBOX])), packed)
+    verity = job.config.verity
+    mmdebstrap(job, "extract", tuple(filter(None, [package, BUSYBOX, MAPPER if verity else ""])), packed)
     kernels = unpack_kernel(packed, tree)
+    mapper = take_program(packed, MAPPER) if verity else {}
     packed.unlink()
     if not (tree / "busybox").exists():
         raise UnavailableError(f"the package {BUSYBOX} holds no busybox", where=job.config.suite)
     if not package:
-        return KernelFiles(kernel=None, modules=None, busybox=tree / "busybox")
+        return KernelFiles(kernel=None, modules=None, busybox=tree / "busybox", mapper=mapper)
     if len(kernels) != 1:
         found = ", ".join(sorted(kernels)) or "none"
         raise InputError(
@@ -56,7 +67,7 @@ def fetch_kernel(job: Job) -> KernelFiles:
     if not modules.is_dir():
         raise InputError("the kernel package brings no modules", where=package, expected=f"lib/modules/{version}")
     run([find_program("depmod", "kmod"), "-b", str(tree), version])
-    return KernelFiles(kernel=tree / "vmlinuz", modules=modules, busybox=tree / "busybox")
+    return KernelFiles(kernel=tree / "vmlinuz", modules=modules, busybox=tree / "busybox", mapper=mapper)
 
 
 def unpack_kernel(packed: Path, tree: Path) -> set[str]:

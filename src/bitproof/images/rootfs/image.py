@@ -6,6 +6,7 @@ from bitproof.images.config import OverlayEntry
 from bitproof.images.debian import Job, mmdebstrap
 from bitproof.images.rootfs.filter import filter_tree
 from bitproof.images.rootfs.pack import pack_rootfs
+from bitproof.images.rootfs.verity import append_tree
 
 
 def make_rootfs(job: Job, packages: tuple[str, ...], overlay: tuple[OverlayEntry, ...]) -> Path:
@@ -21,4 +22,8 @@ def make_rootfs(job: Job, packages: tuple[str, ...], overlay: tuple[OverlayEntry
     job.stage("rootfs filter")
     filter_tree(whole, filtered, overlay, job.epoch)
     whole.unlink()
-    return pack_rootfs(job, filtered)
+    image = pack_rootfs(job, filtered)
+    if job.config.verity:
+        job.stage("rootfs verity")
+        append_tree(image)
+    return image
