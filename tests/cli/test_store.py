@@ -292,6 +292,12 @@ def test_a_boot_from_a_store_that_is_not_there_says_what_makes_it(
     assert list(project.iterdir()) == []
 
 
+def test_a_boot_that_checks_nothing_and_a_guest_that_checks_its_rootfs_contradict_each_other(run: Run) -> None:
+    done = run("vm", "boot", "--unverified", "--verity")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == ("error: --unverified and --verity contradict each other\n  fix:      leave one of them out\n")
+
+
 def test_cleanup_of_a_directory_that_is_no_store_leaves_no_lock_in_it(project: Path, run: Run) -> None:
     assert run("assets", "cleanup", "--base", project).code == 3
     assert list(project.iterdir()) == []

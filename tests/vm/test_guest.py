@@ -115,6 +115,40 @@ def test_a_guest_that_breaks_the_protocol_is_an_integrity_error(said: bytes, exp
     )
 
 
+ROOT_HASH = "b" * 64
+
+
+@pytest.mark.parametrize(
+    ("root_hash", "said"),
+    [("", "hello 1"), ("", f"hello 1 verity {ROOT_HASH}"), (ROOT_HASH, f"hello 1 verity {ROOT_HASH}")],
+)
+def test_hello_may_say_the_root_hash_and_must_where_one_is_pinned(root_hash: str, said: str) -> None:
+    control = Control(MARK, root_hash)
+    control.feed(f"{said}\n".encode())
+    assert control.greeted
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("hello 1", "a rootfs that is not mapped through dm-verity"),
+        (f"hello 1 verity {'c' * 64}", "c" * 64),
+    ],
+)
+def test_a_guest_whose_init_left_the_rootfs_unchecked_gets_no_command(said: str, found: str) -> None:
+    control = Control(MARK, ROOT_HASH)
+    with pytest.raises(IntegrityError) as caught:
+        control.feed(f"{said}\n".encode())
+    assert not control.greeted
+    assert str(caught.value) == (
+        "the guest does not check its rootfs by the pinned root hash\n"
+        f"  expected: {ROOT_HASH}\n"
+        f"  found:    {found}\n"
+        "  fix:      its init and agent must know bitproof.verity, as those of `bitproof init vm` do; "
+        "or boot without --verity"
+    )
+
+
 def test_an_endless_line_is_refused_before_it_fills_the_memory() -> None:
     with pytest.raises(IntegrityError, match="protocol"):
         Control(MARK).feed(b"h" * (MAX_LINE + 1))

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from bitproof.model.digest import Digest
+from bitproof.model.verity import Verity
 from bitproof.vm.accelerator import Accelerator
 from bitproof.vm.qemu import command_line, qemu_argv
 from bitproof.vm.verified import UnverifiedBootSet, VmConfig
@@ -50,3 +52,12 @@ def test_kvm_runs_with_the_hosts_cpu() -> None:
 def test_the_users_words_come_last_so_that_they_win(arch: str, console: str) -> None:
     config = replace(CONFIG, arch=arch, append="panic=5 debug")
     assert command_line(boot_set(config)) == f"console={console} panic=-1 quiet bitproof.control panic=5 debug"
+
+
+def test_the_root_hash_comes_after_the_users_words_so_that_none_of_them_takes_it_away() -> None:
+    boot = replace(
+        boot_set(replace(CONFIG, append="bitproof.verity=")), verity=Verity(3, Digest("sha256", "a" * 64), "")
+    )
+    assert command_line(boot) == (
+        f"console=ttyS0 panic=-1 quiet bitproof.control bitproof.verity= bitproof.verity=3:{'a' * 64}:-"
+    )

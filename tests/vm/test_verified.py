@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from bitproof.errors import InputError, IntegrityError, UnavailableError
+from bitproof.images.rootfs.verity import append_tree
 from bitproof.model.asset_manifest import BootPins, PinnedFile
+from bitproof.model.hash_tree import find_verity
 from bitproof.system import lock, process
 from bitproof.system.files import open_file
 from bitproof.system.hashing import blake3_digest
@@ -196,3 +198,62 @@ def test_the_other_door_opens_what_nobody_pinned(small: VmConfig) -> None:
     flip(small.rootfs)
     with open_unverified(replace(small, pins=None)) as boot:
         assert os.pread(boot.rootfs, 15, 0) == b"rootfs.squashfs"
+
+
+@pytest.fixture
+def mapped(small: VmConfig) -> VmConfig:
+    """The small boot set, its rootfs with a hash tree that is pinned."""
+    append_tree(small.rootfs)
+    image = memoryview(small.rootfs.read_bytes())
+    pin = pins(small).rootfs._replace(size=len(image), verity=find_verity(image))
+    return replace(small, pins=pins(small)._replace(rootfs=pin))
+
+
+def test_with_verity_the_rootfs_is_not_read_and_the_guest_gets_the_pinned_root_hash(mapped: VmConfig) -> None:
+    flip(mapped.rootfs)
+    hashed: list[int] = []
+    with open_verified(mapped, hashed.append, verity=True) as boot:
+        assert boot.verity == pins(mapped).rootfs.verity is not None
+        assert os.pread(boot.rootfs, 15, 0) == b"rootfs.squashfs"
+    assert sum(hashed) == mapped.kernel.stat().st_size + mapped.initrd.stat().st_size
+
+
+def test_without_verity_the_root_hash_is_not_used(mapped: VmConfig) -> None:
+    with open_unverified(mapped) as boot:
+        assert boot.verity is None
+    flip(mapped.rootfs)
+    with pytest.raises(IntegrityError, match="the boot set is not the pinned one"), open_verified(mapped):
+        pass
+
+
+@pytest.mark.parametrize("what", ["kernel", "initrd"])
+def test_with_verity_kernel_and_initrd_must_still_be_the_pinned_ones(mapped: VmConfig, what: str) -> None:
+    flip(getattr(mapped, what))
+    with pytest.raises(IntegrityError, match=f"the {what} differs"), open_verified(mapped, verity=True):
+        pass
+
+
+def test_with_verity_a_rootfs_of_another_size_is_refused_before_anything_starts(mapped: VmConfig) -> None:
+    verity = pins(mapped).rootfs.verity
+    assert verity is not None
+    os.truncate(mapped.rootfs, verity.size - 4096)
+    with pytest.raises(IntegrityError) as caught, open_verified(mapped, verity=True):
+        pass
+    assert str(caught.value) == (
+        "the boot set is not the pinned one; nothing was started\n"
+        "  expected: the digests of assets/manifest.json\n"
+        f"  - {mapped.rootfs}: the rootfs differs ({verity.size - 4096} bytes, pinned {verity.size}: truncated, or "
+        f"repacked since the manifest was made): expected {verity.size} bytes, found {verity.size - 4096} bytes\n"
+        "  fix:      `bitproof assets manifest` if the change is wanted, else `bitproof assets build`"
+    )
+
+
+def test_with_verity_pins_without_a_root_hash_are_refused_with_the_way_to_one(small: VmConfig) -> None:
+    with pytest.raises(InputError) as caught, open_verified(small, verity=True):
+        pass
+    assert str(caught.value) == (
+        "no root hash is pinned, so the guest cannot check the rootfs\n"
+        "  where:    assets/manifest.json\n"
+        '  expected: "verity" beside the hash of rootfs.squashfs\n'
+        "  fix:      build with rootfs.verity = true (the default) and pin that; or boot without --verity"
+    )

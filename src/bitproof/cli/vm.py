@@ -31,6 +31,7 @@ from bitproof.cli.project import binary_version as version_wanted
 from bitproof.cli.render import print_report
 from bitproof.cli.session import F, Session, pass_session
 from bitproof.cli.settings import host_arch
+from bitproof.errors import InputError
 from bitproof.images.config import load_guest_config
 from bitproof.model.decode import MAX_JSON
 from bitproof.model.guest_config import Resources
@@ -45,6 +46,7 @@ from bitproof.vm.verified import VerifiedBootSet, VmConfig, open_unverified, ope
 COMMAND_LAST = {"allow_interspersed_args": False}
 """Options end where the guest's command begins, as with ssh: ``vm shell ls -a /``."""
 DOCTOR_SECONDS = 120.0
+VERITY = "Hash kernel and initrd only; the guest checks each block of the rootfs when it reads it."
 UNVERIFIED = "warning: --unverified: nothing was checked, these bytes are whatever lies on the disk"
 
 
@@ -56,6 +58,7 @@ class MachineOptions(NamedTuple):
     append: str
     timeout: float | None
     pins: Path | None
+    verity: bool
 
 
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -64,6 +67,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--append", {"default": "", "metavar": "TEXT", "help": "More words for the kernel's command line."}),
     ("--timeout", {"type": float, "metavar": "SECONDS", "help": "End the VM then, with exit 1."}),
     ("--pins", {"type": PATH, "metavar": "FILE", "help": "Compile-time pins: `assets hashes --format json`."}),
+    ("--verity", {"is_flag": True, "help": VERITY}),
 )
 
 
@@ -105,6 +109,8 @@ def boot(
     With COMMAND after --, run that in the guest and exit with its code; else a shell on its console. The bytes that
     were hashed are the bytes that boot. Without expected digests nothing boots.
     """
+    if unverified and machine.verity:
+        raise InputError("--unverified and --verity contradict each other", fix="leave one of them out")
     boot_set = _find(**where)
     if not unverified:
         return _boot(session, boot_set, machine, command)
@@ -151,7 +157,7 @@ def doctor(session: Session, machine: MachineOptions, **where: Any) -> int:  # n
     Exit 0 only when all of its checks pass.
     """
     config = _config(_find(**where), machine)
-    with _verified(session, config) as verified:
+    with _verified(session, config, verity=machine.verity) as verified:
         report = run_doctor(
             verified,
             timeout=DOCTOR_SECONDS if machine.timeout is None else machine.timeout,
@@ -171,7 +177,7 @@ def _find(base: Path | None, assets: Path | None, binary_version: Version | None
 
 def _boot(session: Session, boot_set: BootSet, machine: MachineOptions, command: Sequence[str]) -> int:
     config = _config(boot_set, machine)
-    with _verified(session, config) as verified:
+    with _verified(session, config, verity=machine.verity) as verified:
         return launch(
             verified,
             command=command or None,
@@ -182,11 +188,12 @@ def _boot(session: Session, boot_set: BootSet, machine: MachineOptions, command:
 
 
 @contextmanager
-def _verified(session: Session, config: VmConfig) -> Iterator[VerifiedBootSet]:
+def _verified(session: Session, config: VmConfig, *, verity: bool) -> Iterator[VerifiedBootSet]:
     """The open, verified files; the bar is gone before the guest speaks."""
+    hashed = (config.kernel, config.initrd, *(() if verity else (config.rootfs,)))
     with ExitStack() as stack:
-        with byte_progress(session, "verifying", _size(config)) as progress:
-            verified = stack.enter_context(open_verified(config, progress))
+        with byte_progress(session, "verifying", sum(path.stat().st_size for path in hashed if path.exists())) as told:
+            verified = stack.enter_context(open_verified(config, told, verity=verity))
         yield verified
 
 
@@ -213,7 +220,3 @@ def _accelerator(session: Session, config: VmConfig) -> Accelerator:
     choice = choose(config.arch, find_qemu(config.arch), wanted=os.environ.get("BITPROOF_ACCEL", ""))
     session.detail(f"accelerator {choice.name}: {choice.reason}")
     return choice
-
-
-def _size(config: VmConfig) -> int:
-    return sum(path.stat().st_size for path in (config.kernel, config.initrd, config.rootfs) if path.exists())

@@ -25,6 +25,7 @@ MAX_FINDINGS = 1000
 MAX_TEXT = 4096
 MARK_DIGITS = 32
 
+_HELLO = re.compile(r"hello 1(?: verity ([0-9a-f]{64}))?", re.ASCII)
 _EXIT = re.compile(rf"exit ([0-9a-f]{{{MARK_DIGITS}}}) (0|[1-9][0-9]{{0,2}})", re.ASCII)
 _TERMINAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", re.ASCII)
 _HIGHEST_CODE = 255
@@ -73,10 +74,15 @@ def request(command: bytes | None, *, time: int, mark: str, stdin: bool, termina
 
 
 class Control:
-    """The guest's side of the control port: it says hello, then, at the end, its exit code."""
+    """The guest's side of the control port: it says hello, then, at the end, its exit code.
 
-    def __init__(self, mark: str) -> None:
+    With a ``root_hash`` its hello must say that the rootfs is mapped by just that: an init that does not know the word
+    of the kernel's command line would boot a rootfs that nobody has checked.
+    """
+
+    def __init__(self, mark: str, root_hash: str = "") -> None:
         self.mark = mark
+        self.root_hash = root_hash
         self.greeted = False
         self.code: int | None = None
         self._line = b""
@@ -96,7 +102,16 @@ class Control:
     def _take(self, line: bytes) -> None:
         text = line.decode("ascii", "replace")
         told = _EXIT.fullmatch(text)
-        if not self.greeted and text == "hello 1":
+        hello = _HELLO.fullmatch(text)
+        if not self.greeted and hello:
+            if self.root_hash and hello[1] != self.root_hash:
+                raise IntegrityError(
+                    "the guest does not check its rootfs by the pinned root hash",
+                    expected=self.root_hash,
+                    found=hello[1] or "a rootfs that is not mapped through dm-verity",
+                    fix="its init and agent must know bitproof.verity, as those of `bitproof init vm` do; or boot "
+                    "without --verity",
+                )
             self.greeted = True
         elif self.greeted and self.code is None and told and told[1] == self.mark and int(told[2]) <= _HIGHEST_CODE:
             self.code = int(told[2])

@@ -122,6 +122,7 @@ def _launch(
             errors=_stderr(child),
             terminal=describe(stdin or 0, os.environ.get("TERM", "")),
             timeout=timeout,
+            root_hash=boot.verity.root_hash.value if boot.verity else "",
         )
         session = Session(sockets, ends)
         try:

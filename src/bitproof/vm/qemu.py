@@ -47,13 +47,17 @@ def find_qemu(arch: str) -> str:
 
 
 def command_line(boot: OpenBootSet) -> str:
-    """The kernel's: a dead init ends the VM (panic=-1 with -no-reboot), the user's words come last and so win."""
+    """The kernel's: a dead init ends the VM (panic=-1 with -no-reboot), the user's words come late and so win.
+
+    The root hash comes after them: nothing that is appended takes it away.
+    """
     words = [
         f"console={MACHINES[boot.config.arch].console}",
         "panic=-1",
         "quiet",
         "bitproof.control",
         boot.config.append,
+        f"bitproof.verity={boot.verity.parameter}" if boot.verity else "",
     ]
     return " ".join(word for word in words if word)
 

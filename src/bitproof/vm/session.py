@@ -34,6 +34,7 @@ class Ends:
         errors: QEMU's own standard error, to read from.
         terminal: the host's, for a shell.
         timeout: seconds for the whole session; None: no limit.
+        root_hash: what the guest must say that it checks its rootfs by; empty: nothing.
     """
 
     command: bytes | None
@@ -44,6 +45,7 @@ class Ends:
     errors: int
     terminal: Terminal
     timeout: float | None
+    root_hash: str = ""
 
     @property
     def sinks(self) -> list[Sink]:
@@ -59,7 +61,7 @@ class Session:
         self.console_tail = Tail()
         self.error_tail = Tail()
         self._mark = os.urandom(MARK_DIGITS // 2).hex()
-        self._control = Control(self._mark)
+        self._control = Control(self._mark, ends.root_hash)
         self._marked = {"stdout": Marked(self._mark), "stderr": Marked(self._mark)}
         self._escape = Escape()
         self._stdin_socket = sockets["stdin"]

@@ -4,6 +4,9 @@ The bytes that were hashed are the bytes that boot. Kernel and initrd are copied
 change any more, and that copy is hashed. The rootfs is hashed through the descriptor that QEMU gets. What this leaves
 out: a rootfs that someone writes to in place while the VM runs; bitproof itself never writes in place.
 
+With ``verity`` the guest hashes the rootfs, each block when it is read, by the pinned root hash that the kernel's
+command line gives to the verified initrd: then nothing is left out, and a larger rootfs takes no longer to open.
+
 Only `open_verified` makes a `VerifiedBootSet`; `open_unverified` is the door beside it and makes another type.
 """
 
@@ -19,6 +22,7 @@ from bitproof.errors import InputError, IntegrityError, Problem, shown
 from bitproof.model.asset_manifest import BootPins, PinnedFile
 from bitproof.model.guest_config import CPUS, MEMORY_MIB
 from bitproof.model.names import MANIFEST, is_hash_name
+from bitproof.model.verity import Verity
 from bitproof.system import lock
 from bitproof.system.files import OpenFile, Progress, copy_bytes, ignore, open_file, unavailable
 from bitproof.system.hashing import blake3_digest
@@ -81,7 +85,8 @@ class VmConfig:
 class OpenBootSet:
     """Three open files and the config they were opened for. ``kernel``, ``initrd``, ``rootfs`` are descriptors.
 
-    ``leases`` are the files on disk: whoever holds one of these descriptors marks the file as in use.
+    ``leases`` are the files on disk: whoever holds one of these descriptors marks the file as in use. ``verity`` is
+    what the guest must check the rootfs by; None where it does not.
     """
 
     config: VmConfig
@@ -89,10 +94,14 @@ class OpenBootSet:
     initrd: int
     rootfs: int
     leases: tuple[int, ...]
+    verity: Verity | None = None
 
 
 class VerifiedBootSet(OpenBootSet):
-    """A boot set with the pinned bytes. Only `open_verified` makes it."""
+    """A boot set with the pinned bytes, or whose rootfs the guest checks by a pinned root hash.
+
+    Only `open_verified` makes it.
+    """
 
     __slots__ = ()
 
@@ -107,15 +116,16 @@ B = TypeVar("B", bound=OpenBootSet)
 
 
 @contextmanager
-def open_verified(config: VmConfig, progress: Progress = ignore) -> Iterator[VerifiedBootSet]:
+def open_verified(config: VmConfig, progress: Progress = ignore, *, verity: bool = False) -> Iterator[VerifiedBootSet]:
     """Open and hash the boot set; it is closed at the end of the block.
 
     Args:
         config: with pins.
         progress: told how many more bytes are hashed.
+        verity: leave the rootfs to the guest, by the pinned root hash. Its size alone is compared.
 
     Raises:
-        InputError: no pins, or a file that is no regular file.
+        InputError: no pins, no root hash in them where that is needed, or a file that is no regular file.
         IntegrityError: a digest differs; every differing file is named.
         UnavailableError: a file cannot be opened or read.
     """
@@ -125,10 +135,12 @@ def open_verified(config: VmConfig, progress: Progress = ignore) -> Iterator[Ver
             where=config.kernel,
             fix="boot what a manifest lists, give --pins FILE (from `bitproof assets hashes`), or say --unverified",
         )
+    tree = _tree(config.pins) if verity else None
     with ExitStack() as stack:
         files = _open(config, stack)
-        pinned = (config.pins.kernel, config.pins.initrd, config.pins.rootfs)
-        problems = [found for file, pin in zip(files, pinned, strict=True) for found in _compare(file, pin, progress)]
+        kernel, initrd, rootfs = files
+        problems = [*_compare(kernel, config.pins.kernel, progress), *_compare(initrd, config.pins.initrd, progress)]
+        problems += _compare_size(rootfs, tree.size) if tree else _compare(rootfs, config.pins.rootfs, progress)
         if problems:
             raise IntegrityError(
                 "the boot set is not the pinned one; nothing was started",
@@ -136,7 +148,18 @@ def open_verified(config: VmConfig, progress: Progress = ignore) -> Iterator[Ver
                 problems=problems,
                 fix=_mend(config, config.pins),
             )
-        yield _boot_set(VerifiedBootSet, config, files)
+        yield _boot_set(VerifiedBootSet, config, files, tree)
+
+
+def _tree(pins: BootPins) -> Verity:
+    if pins.rootfs.verity is None:
+        raise InputError(
+            "no root hash is pinned, so the guest cannot check the rootfs",
+            where=pins.source,
+            expected=f'"verity" beside the hash of {pins.rootfs.name}',
+            fix="build with rootfs.verity = true (the default) and pin that; or boot without --verity",
+        )
+    return pins.rootfs.verity
 
 
 @contextmanager
@@ -204,6 +227,15 @@ def _compare(file: _BootFile, pin: PinnedFile, progress: Progress) -> list[Probl
     return [Problem(str(file.disk.path), what, expected=str(pin.digest), found=str(found))]
 
 
+def _compare_size(rootfs: _BootFile, pinned: int) -> list[Problem]:
+    """Only that the tree is where it is said to be: what the blocks are is for the guest to check."""
+    found = rootfs.disk.size
+    if found == pinned:
+        return []
+    what = f"the rootfs differs ({_cause(found, pinned)})"
+    return [Problem(str(rootfs.disk.path), what, expected=f"{pinned} bytes", found=f"{found} bytes")]
+
+
 def _cause(found: int, pinned: int | None) -> str:
     """The likely reason for a mismatch, from the sizes in bytes."""
     if pinned is None:
@@ -224,7 +256,7 @@ def _mend(config: VmConfig, pins: BootPins) -> str:
     return "`bitproof assets manifest` if the change is wanted, else `bitproof assets build`"
 
 
-def _boot_set(kind: type[B], config: VmConfig, files: list[_BootFile]) -> B:
+def _boot_set(kind: type[B], config: VmConfig, files: list[_BootFile], verity: Verity | None = None) -> B:
     kernel, initrd, rootfs = (file.boots.fd for file in files)
     leases = tuple(file.disk.fd for file in files)
-    return kind(config=config, kernel=kernel, initrd=initrd, rootfs=rootfs, leases=leases)
+    return kind(config=config, kernel=kernel, initrd=initrd, rootfs=rootfs, leases=leases, verity=verity)

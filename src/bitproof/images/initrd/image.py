@@ -65,7 +65,7 @@ def base_entries(files: "KernelFiles", wanted: Iterable[str]) -> list[cpio.Entry
     return entries
 
 
-def _load_lists(files: KernelFiles, wanted: Iterable[str]) -> dict[str, Sequence[str]]:
+def _load_lists(files: "KernelFiles", wanted: Iterable[str]) -> dict[str, Sequence[str]]:
     """Which modules init loads, in order: always, and after these when the rootfs is to be mapped through dm-verity."""
     if files.modules is None:
         return dict.fromkeys([MODULE_LIST, VERITY_LIST] if files.mapper else [MODULE_LIST], ())
