@@ -107,7 +107,8 @@ def read_keys(path: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("module", "name", "some"),
     [
-        ("model/guest_config.py", "guest-config", {"compression", "suite", "modules", "cpus", "min_binary"}),
+        ("model/guest_config.py", "guest-config", {"compression", "suite", "cpus", "min_binary"}),
+        ("model/guest_kernel.py", "guest-config", {"package", "tarball", "defconfig", "modules"}),
         ("cli/settings.py", "settings", {"home", "version_from", "artifacts", "timeout"}),
         ("cli/caps/settings.py", "settings", {"git_root", "command", "adapter"}),
         ("model/caps_manifest.py", "caps-manifest", {"repo", "sha", "local_dir", "precomposed"}),

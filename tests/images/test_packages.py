@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from bitproof.errors import InputError, UnavailableError
-from bitproof.images.debian import Job, debian_arch, mmdebstrap, workspace
+from bitproof.images.debian import Job, check_programs_run, debian_arch, mmdebstrap, workspace
 from bitproof.images.kernel.package import fetch_kernel, unpack_kernel
-from bitproof.model.guest_config import ArchConfig, KernelSource
+from bitproof.model.guest_config import ArchConfig
+from bitproof.model.guest_kernel import KernelSource
 
 
 def job(work: Path, *, mirror: str = "file:///nowhere", package: str = "linux-image-cloud-amd64") -> Job:
@@ -36,6 +37,30 @@ def test_an_arch_without_a_debian_name_is_refused() -> None:
 
     assert str(caught.value) == (
         "images of this arch cannot be built\n  where:    build.toml\n  expected: x86_64 or arm64\n  found:    vax"
+    )
+
+
+def test_a_machine_runs_programs_of_its_own_arch() -> None:
+    check_programs_run("arm64", "aarch64")
+
+
+def test_a_machine_that_runs_no_programs_of_an_arch_cannot_build_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tester = tmp_path / "arch-test"
+    tester.write_text('#!/bin/sh\necho "$1: not supported on this machine/kernel"\nexit 1\n')
+    tester.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(UnavailableError) as caught:
+        check_programs_run("arm64", "x86_64")
+
+    assert str(caught.value) == (
+        "this machine does not run programs of this arch, so it can build no rootfs for it\n"
+        "  where:    arch.arm64\n"
+        "  expected: qemu-user-static, registered with the kernel (binfmt_misc), or a machine of arm64\n"
+        "  found:    x86_64 programs only\n"
+        "  fix:      apt-get install qemu-user-static binfmt-support; update-binfmts --enable qemu-aarch64"
     )
 
 
@@ -141,7 +166,7 @@ def kernel_tar(path: Path, *names: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["./", "./usr/"])
-def test_only_the_kernel_its_modules_and_busybox_are_unpacked(tmp_path: Path, prefix: str) -> None:
+def test_only_the_kernel_its_modules_its_source_and_busybox_are_unpacked(tmp_path: Path, prefix: str) -> None:
     modules = f"{prefix}lib/modules/6.1.0-9-cloud-amd64"
     kernel_tar(
         tmp_path / "kernel.tar",
@@ -152,6 +177,8 @@ def test_only_the_kernel_its_modules_and_busybox_are_unpacked(tmp_path: Path, pr
         f"{modules}/kernel/fs/overlayfs/overlay.ko.xz",
         f"{modules}/modules.builtin",
         f"{modules}/../../../escape.ko",
+        "./usr/src/linux-source-6.1.tar.xz",
+        "./usr/src/linux-source-6.1/../../../escape.tar.xz",
     )
 
     kernels = unpack_kernel(tmp_path / "kernel.tar", tmp_path / "tree")
@@ -164,5 +191,6 @@ def test_only_the_kernel_its_modules_and_busybox_are_unpacked(tmp_path: Path, pr
         "busybox",
         "lib/modules/6.1.0-9-cloud-amd64/kernel/fs/overlayfs/overlay.ko.xz",
         "lib/modules/6.1.0-9-cloud-amd64/modules.builtin",
+        "source.tar.xz",
         "vmlinuz",
     ]

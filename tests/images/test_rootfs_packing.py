@@ -7,7 +7,8 @@ import pytest
 from bitproof.errors import UnavailableError
 from bitproof.images.debian import Job
 from bitproof.images.rootfs.pack import check_packer, pack_rootfs
-from bitproof.model.guest_config import ArchConfig, KernelSource
+from bitproof.model.guest_config import ArchConfig
+from bitproof.model.guest_kernel import KernelSource
 from tests.images.trees import DEBIAN, EPOCH, TMP, filtered
 
 

@@ -1,7 +1,8 @@
 """Build an arch's kernel, initrd and rootfs, and publish them into the dev layout.
 
 1. Check config, artifacts and programs; nothing is downloaded or written before.
-2. Fetch kernel packages and make the rootfs, at the same time; the first failure ends both.
+2. Fetch kernel packages, compile the kernel where the config says so, and make the rootfs, at the same time; the first
+   failure ends both.
 3. Compose the initrd.
 4. Stage all files beside their places, then rename: rootfs, kernel, the initrd's base, the initrd. A file whose bytes
    are the same stays the inode it was. Then what an earlier build left over is removed.
@@ -15,14 +16,17 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from bitproof.errors import InputError, UnavailableError
 from bitproof.images.config import open_kernel, read_artifacts
-from bitproof.images.debian import Job, debian_arch, workspace
+from bitproof.images.debian import Job, check_programs_run, debian_arch, workspace
 from bitproof.images.initrd import image as initrd
 from bitproof.images.kernel.package import KernelFiles, fetch_kernel
+from bitproof.images.kernel.source import PREFIX as KERNEL_PREFIX
+from bitproof.images.kernel.source import check_source, compiled_kernel, kept_name
 from bitproof.images.repack import checked_epoch, guest_segment
 from bitproof.images.rootfs.image import make_rootfs
 from bitproof.images.rootfs.pack import check_packer
@@ -52,7 +56,7 @@ def build_arch(
     Args:
         config: the whole guest config.
         arch: the arch key, one of the config's.
-        config_dir: what ``kernel.file`` is relative to.
+        config_dir: what the config's paths are relative to.
         artifacts: the guest's own files.
         assets: the dev layout, whose lock the caller holds.
         epoch: the time of everything that has one (SOURCE_DATE_EPOCH), seconds since 1970.
@@ -70,7 +74,9 @@ def build_arch(
         stop = threading.Event()
         job = Job(config=wanted, epoch=epoch, work=work, stage=stage, stopped=stop.is_set)
         files, rootfs = _together(
-            lambda: fetch_kernel(job), lambda: make_rootfs(job, config.packages, guest.overlay), stop.set
+            lambda: _kernel(job, config.compression, config_dir, assets),
+            lambda: make_rootfs(job, config.packages, guest.overlay),
+            stop.set,
         )
         stage("initrd")
         base = _base(config, wanted, files, epoch)
@@ -81,7 +87,11 @@ def build_arch(
             open_file(rootfs) as packed,
             assets.child(arch, create=True) as directory,
         ):
-            publish(directory, {rootfs.name: packed, KERNEL: kernel, initrd.base_name(base): base, INITRD: image})
+            images: dict[str, OpenFile | bytes] = {rootfs.name: packed, KERNEL: kernel}
+            images |= {initrd.base_name(base): base, INITRD: image}
+            if files.inputs:
+                images[kept_name(kernel)] = files.inputs.to_bytes()
+            publish(directory, images)
 
 
 def check_build(config: GuestConfig, arches: Sequence[str], *, config_dir: Path, artifacts: Path) -> None:
@@ -90,7 +100,7 @@ def check_build(config: GuestConfig, arches: Sequence[str], *, config_dir: Path,
     Args:
         config: the whole guest config.
         arches: arch keys.
-        config_dir: what ``kernel.file`` is relative to.
+        config_dir: what the config's paths are relative to.
         artifacts: the guest's own files.
 
     Raises:
@@ -107,6 +117,10 @@ def check_build(config: GuestConfig, arches: Sequence[str], *, config_dir: Path,
 def _check(config: ArchConfig, config_dir: Path) -> None:
     debian_arch(config.arch)
     find_program("mmdebstrap", "mmdebstrap")
+    check_programs_run(config.arch)
+    if config.kernel.compiled:
+        check_source(config, config_dir)
+        return
     if config.kernel.package:
         find_program("depmod", "kmod")
         return
@@ -114,6 +128,15 @@ def _check(config: ArchConfig, config_dir: Path) -> None:
     if config.kernel.modules:
         where = f"arch.{config.arch}.kernel.modules"
         raise InputError("a given kernel.file has no modules to load", where=where, fix="leave kernel.modules out")
+
+
+def _kernel(job: Job, compression: str, config_dir: Path, assets: Directory) -> KernelFiles:
+    """What the packages bring, and the kernel when it is compiled here."""
+    files = fetch_kernel(job)
+    if not job.config.kernel.compiled:
+        return files
+    made = compiled_kernel(job, files.source, config_dir, assets, compression)
+    return replace(files, kernel=made.kernel, inputs=made.inputs)
 
 
 def _together(first: Callable[[], A], second: Callable[[], B], stop: Callable[[], None]) -> tuple[A, B]:
@@ -144,7 +167,7 @@ def publish(directory: Directory, files: dict[str, OpenFile | bytes]) -> None:
             if not _holds(directory, name, source):
                 _fill(source, staged.enter_context(directory.staged(name, 0o644)))
     for name, _ in directory.names():
-        ours = name in ROOTFS or name.startswith(initrd.BASE_PREFIX)
+        ours = name in ROOTFS or name.startswith((initrd.BASE_PREFIX, KERNEL_PREFIX))
         if (ours and name not in files) or is_temporary(name):  # a temporary of a writer that was killed
             directory.remove(name)
     directory.sync()

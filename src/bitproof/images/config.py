@@ -69,7 +69,12 @@ def _toml_files(directory: Directory, prefix: str) -> Iterator[tuple[str, bytes]
 
 
 def open_kernel(config_dir: Path, file: str) -> OpenFile:
-    """Open ``kernel.file``, which is relative to the config directory; no part of it may be a symlink.
+    """Open ``kernel.file``; raises as `open_in_config`."""
+    return open_in_config(config_dir, file, "kernel.file")
+
+
+def open_in_config(config_dir: Path, file: str, key: str) -> OpenFile:
+    """Open a file that a key names, relative to the config directory; no part of it may be a symlink.
 
     Raises:
         InputError: it is missing, a symlink or no regular file.
@@ -79,10 +84,8 @@ def open_kernel(config_dir: Path, file: str) -> OpenFile:
     for part in (path, *path.parents[: file.count("/")]):
         if part.is_symlink() or not part.exists():
             found = "a symlink" if part.is_symlink() else "nothing"
-            raise InputError(
-                "kernel.file is not usable", where=part, expected="a file in the config directory", found=found
-            )
-    return open_file(path, "kernel.file")
+            raise InputError(f"{key} is not usable", where=part, expected="a file in the config directory", found=found)
+    return open_file(path, key)
 
 
 def read_artifacts(directory: Path) -> Artifacts:

@@ -6,6 +6,7 @@ whatever happens; they are no part of a store, so they are written without its p
 
 import errno
 import os
+import platform
 import re
 import shutil
 import tarfile
@@ -17,10 +18,14 @@ from pathlib import Path
 
 from bitproof.errors import BitproofError, InputError, Problem, UnavailableError
 from bitproof.model.guest_config import ArchConfig
+from bitproof.model.names import arch_key
 from bitproof.system.files import unavailable
 from bitproof.system.process import find_program, run
 
 DEBIAN_ARCHES = {"x86_64": "amd64", "arm64": "arm64"}
+EMULATORS = {"x86_64": "qemu-x86_64", "arm64": "qemu-aarch64"}
+"""What binfmt_misc calls that which runs an arch's programs."""
+TEST_TIMEOUT = 20.0
 TIMEOUT = 3600.0
 """Seconds for one run of mmdebstrap: hundreds of megabytes over a slow line."""
 
@@ -55,6 +60,32 @@ def debian_arch(arch: str) -> str:
         known = " or ".join(DEBIAN_ARCHES)
         raise InputError("images of this arch cannot be built", where="build.toml", expected=known, found=arch)
     return DEBIAN_ARCHES[arch]
+
+
+def check_programs_run(arch: str, machine: str = "") -> None:
+    """Raise unless this machine runs programs of the arch, which a rootfs's packages are configured with.
+
+    Args:
+        arch: the arch key.
+        machine: this machine's name when absent.
+
+    Raises:
+        UnavailableError: it does not; says how to teach it.
+    """
+    here = arch_key(machine or platform.machine())
+    if here == arch:
+        return
+    tester = find_program("arch-test", "arch-test qemu-user-static binfmt-support")
+    try:
+        run([tester, debian_arch(arch)], timeout=TEST_TIMEOUT)
+    except UnavailableError:
+        raise UnavailableError(
+            "this machine does not run programs of this arch, so it can build no rootfs for it",
+            where=f"arch.{arch}",
+            expected=f"qemu-user-static, registered with the kernel (binfmt_misc), or a machine of {arch}",
+            found=f"{here} programs only",
+            fix=f"apt-get install qemu-user-static binfmt-support; update-binfmts --enable {EMULATORS[arch]}",
+        ) from None
 
 
 @contextmanager

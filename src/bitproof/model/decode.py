@@ -304,6 +304,17 @@ class Table:
                 self.problem(key, "not a known key", expected=nearest(key, known))
 
 
+def matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
+    """A parser of texts that match a pattern as a whole; a ValueError says that another is not what was expected."""
+
+    def parse(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(f"not {expected}: found {shown(text)}")
+        return text
+
+    return parse
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """``did you mean`` for a word: the nearest known one, else all of them."""
     import difflib

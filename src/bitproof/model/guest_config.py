@@ -5,11 +5,12 @@ are optional. `read_guest_config` takes the bytes of all of them and reports eve
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bitproof.errors import InputError, Problem, shown
-from bitproof.model.decode import Table, parse_toml
+from bitproof.model.decode import Table, matching, parse_toml
+from bitproof.model.guest_kernel import PACKAGE, KernelSource, read_kernel
 from bitproof.model.names import ROOTFS_FORMATS, arch_key, check_name
 from bitproof.model.version import Version
 
@@ -28,22 +29,8 @@ CPUS = (1, 64)
 MEMORY_MIB = (128, 1 << 20)
 
 _SUITE = re.compile(r"[a-z][a-z0-9.-]*", re.ASCII)
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+", re.ASCII)
-_MODULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _MIRROR = re.compile(r"(?:https?|file|copy)://[^\s|\[\]]+", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelSource:
-    """Where the kernel comes from: Debian's package ``package``, or the given ``file``; exactly one is not empty.
-
-    ``modules`` are the modules the initrd must be able to load beside those that find the disk and mount the rootfs.
-    """
-
-    package: str = ""
-    file: str = ""
-    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,9 +181,9 @@ def _arch(name: str, table: Table, compression: str, level: int) -> ArchConfig:
     table.only("suite", "mirror", "kernel", "rootfs")
     return ArchConfig(
         arch=name,
-        suite=table.parsed("suite", _matching(_SUITE, "a suite such as bookworm"), ""),
-        mirror=table.parsed("mirror", _matching(_MIRROR, "a URL"), "", required=False),
-        kernel=_kernel(table.table("kernel")),
+        suite=table.parsed("suite", matching(_SUITE, "a suite such as bookworm"), ""),
+        mirror=table.parsed("mirror", matching(_MIRROR, "a URL"), "", required=False),
+        kernel=read_kernel(table.table("kernel"), name),
         rootfs_format=form,
         rootfs_compression=rootfs_compression,
         rootfs_level=rootfs_level,
@@ -204,23 +191,10 @@ def _arch(name: str, table: Table, compression: str, level: int) -> ArchConfig:
     )
 
 
-def _kernel(table: Table) -> KernelSource:
-    table.only("package", "file", "modules")
-    given = [key for key in ("package", "file") if key in table.values]
-    if len(given) != 1:
-        found = " and ".join(given) or "neither"
-        table.problem("package", "name one source of the kernel", expected="package or file", found=found)
-    return KernelSource(
-        package=table.parsed("package", _matching(_PACKAGE, "a Debian package"), "", required=False),
-        file=table.parsed("file", _relative, "", required=False),
-        modules=table.texts("modules", _matching(_MODULE, "a kernel module")),
-    )
-
-
 def _packages(table: Table) -> tuple[str, ...]:
     table.only("manager", "packages")
     table.choice("manager", ("apt",), "apt")
-    return table.texts("packages", _matching(_PACKAGE, "a Debian package"))
+    return table.texts("packages", matching(PACKAGE, "a Debian package"))
 
 
 def _resources(table: Table) -> Resources:
@@ -244,18 +218,3 @@ def _environment(table: Table) -> tuple[tuple[str, str], ...]:
 def _image(table: Table) -> Version | None:
     table.only("min_binary")
     return table.parsed("min_binary", Version, None, required=False)
-
-
-def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise ValueError(f"not {expected}: found {shown(text)}")
-        return text
-
-    return parse
-
-
-def _relative(text: str) -> str:
-    if not text.isprintable() or text.startswith("/") or {"", ".", ".."} & set(text.split("/")):
-        raise ValueError(f"not a path inside guest/config: found {shown(text)}")
-    return text

@@ -1,4 +1,4 @@
-"""A kernel package of Debian's, unpacked: the kernel, its modules, and busybox beside it. Nothing is installed here."""
+"""Packages of Debian's, unpacked: a kernel with its modules or its source, and busybox. Nothing is installed here."""
 
 import re
 import shutil
@@ -10,13 +10,16 @@ from pathlib import Path
 from bitproof.errors import InputError, UnavailableError
 from bitproof.images.debian import Job, mmdebstrap
 from bitproof.images.program import take_program
+from bitproof.proof.inputs import RecordedInputs
 from bitproof.system.process import find_program, run
 
 BUSYBOX = "busybox-static"
 MAPPER = "dmsetup"
 """The package and its program: busybox cannot make a device of the device mapper."""
+SOURCE = "source.tar.xz"
 
 _KERNEL = re.compile(r"boot/vmlinuz-([A-Za-z0-9._+~-]+)", re.ASCII)
+_SOURCE = re.compile(r"usr/src/linux-source-[0-9.]+\.tar\.xz", re.ASCII)
 _BUSYBOX = re.compile(r"(?:usr/)?bin/busybox", re.ASCII)
 _MODULES = re.compile(
     r"(?:usr/)?(lib/modules/[A-Za-z0-9._+~-]+/(?:[A-Za-z0-9._+/-]+\.ko(?:\.xz|\.zst|\.gz)?|modules\.(?:builtin|builtin\.modinfo|order)))",
@@ -29,34 +32,42 @@ class KernelFiles:
     """What was unpacked: the kernel and its module directory (both None without a kernel package), and busybox.
 
     ``mapper`` is the program that maps the rootfs through dm-verity with its libraries, path in the initrd to bytes;
-    empty where the config wants no verity.
+    empty where the config wants no verity. ``source`` is the tarball out of a package with a kernel's source. Of a
+    compiled kernel ``inputs`` is what it was made from.
     """
 
     kernel: Path | None
     modules: Path | None
     busybox: Path
     mapper: Mapping[str, bytes] = field(default_factory=dict)
+    source: Path | None = None
+    inputs: RecordedInputs | None = None
 
 
 def fetch_kernel(job: Job) -> KernelFiles:
-    """Download and unpack busybox and the kernel package, if the config names one, and index the kernel's modules.
+    """Download and unpack busybox and what the config names: a kernel, whose modules are indexed, or its source.
 
     Raises:
-        InputError: the package brings no kernel, or more than one.
+        InputError: the package brings no kernel, or more than one; the source's package brings no source.
         UnavailableError: as `mmdebstrap`; or the packages hold no busybox.
     """
     job.stage("kernel packages")
-    package = job.config.kernel.package
+    package, source = job.config.kernel.package, job.config.kernel.source
     packed, tree = job.work / "kernel.tar", job.work / "kernel"
     verity = job.config.verity
-    mmdebstrap(job, "extract", tuple(filter(None, [package, BUSYBOX, MAPPER if verity else ""])), packed)
+    wanted = [package, source, BUSYBOX, MAPPER if verity else ""]
+    mmdebstrap(job, "extract", tuple(filter(None, wanted)), packed)
     kernels = unpack_kernel(packed, tree)
     mapper = take_program(packed, MAPPER) if verity else {}
     packed.unlink()
     if not (tree / "busybox").exists():
         raise UnavailableError(f"the package {BUSYBOX} holds no busybox", where=job.config.suite)
+    if source and not (tree / SOURCE).exists():
+        expected = "one usr/src/linux-source-*.tar.xz"
+        raise InputError("the package brings no kernel's source", where=source, expected=expected, found="none")
     if not package:
-        return KernelFiles(kernel=None, modules=None, busybox=tree / "busybox", mapper=mapper)
+        unpacked = tree / SOURCE if source else None
+        return KernelFiles(kernel=None, modules=None, busybox=tree / "busybox", mapper=mapper, source=unpacked)
     if len(kernels) != 1:
         found = ", ".join(sorted(kernels)) or "none"
         raise InputError(
@@ -71,7 +82,7 @@ def fetch_kernel(job: Job) -> KernelFiles:
 
 
 def unpack_kernel(packed: Path, tree: Path) -> set[str]:
-    """Write the kernel, its modules and busybox below ``tree``; the versions of all kernels in the tar."""
+    """Write kernel, modules, source and busybox below ``tree``; the versions of all kernels in the tar."""
     kernels = set()
     tree.mkdir()
     with tarfile.open(packed, "r:") as tar:
@@ -86,6 +97,8 @@ def unpack_kernel(packed: Path, tree: Path) -> set[str]:
                 _write(tar, member, tree / "vmlinuz")
             elif _BUSYBOX.fullmatch(path):
                 _write(tar, member, tree / "busybox")
+            elif _SOURCE.fullmatch(path):
+                _write(tar, member, tree / SOURCE)
             elif modules:
                 _write(tar, member, tree / modules[1])
     return kernels
