@@ -11,7 +11,8 @@ from bitproof.cli.project import settings
 from bitproof.cli.render import print_report
 from bitproof.cli.session import Session, pass_session
 from bitproof.cli.settings import Settings, host_arch
-from bitproof.errors import UnavailableError
+from bitproof.errors import BitproofError, UnavailableError
+from bitproof.model.guest_config import ArchConfig
 from bitproof.model.report import Finding, Report, Verdict
 from bitproof.system.process import ENVIRONMENT, find_program
 
@@ -45,7 +46,7 @@ def doctor(session: Session) -> int:
     """
     found = settings()
     images = (*(_program(*row) for row in PROGRAMS), *_emulator(host_arch()))
-    report = Report((*images, _program(*CHECKOUT), *_builders(found)))
+    report = Report((*images, *_configured(found), _program(*CHECKOUT), *_builders(found)))
     values = _values(found)
     if session.json:
         rows = {name: {"value": value, "source": source} for name, (value, source) in values.items()}
@@ -97,6 +98,54 @@ def _emulator(arch: str) -> tuple[Finding, ...]:
         return (program,)
     choice = choose(arch, program.path, wanted=os.environ.get("BITPROOF_ACCEL", ""))
     return program, Finding(name="accelerator", verdict=Verdict.OK, found=f"{choice.name}: {choice.reason}")
+
+
+def _configured(found: Settings) -> Iterator[Finding]:
+    """What the guest config asks for beyond this machine's arch and Debian's kernels; a bad config asks for nothing."""
+    from bitproof.images.config import load_guest_config
+    from bitproof.vm.qemu import MACHINES
+
+    directory = found.directory("config").value
+    try:
+        arches = load_guest_config(directory).arches
+    except BitproofError:
+        return
+    for config in arches:
+        machine = MACHINES.get(config.arch)
+        if machine and config.arch != host_arch():
+            yield _foreign_programs(config.arch)
+            yield _program(f"boot {config.arch}", machine.program, machine.package)
+        if machine and config.kernel.compiled:
+            yield from _kernel_compiler(config, directory)
+
+
+def _foreign_programs(arch: str) -> Finding:
+    from bitproof.images.debian import check_programs_run
+
+    name, detail = f"programs of {arch}", f"needed to build {arch}"
+    try:
+        check_programs_run(arch)
+    except UnavailableError as error:
+        return Finding(name=name, verdict=Verdict.MISSING, expected=error.expected, detail=detail, fix=error.fix)
+    return Finding(name=name, verdict=Verdict.OK, found="run here", detail=detail)
+
+
+def _kernel_compiler(config: ArchConfig, directory: Path) -> Iterator[Finding]:
+    from bitproof.images.kernel.source import read_defconfig
+    from bitproof.images.kernel.toolchain import TARGETS, find, missing
+
+    detail = f"needed to compile the kernel of {config.arch}"
+    try:
+        lacking = missing(config.arch, read_defconfig(config, directory))
+    except BitproofError as error:
+        yield Finding(name=error.where, verdict=Verdict.MISSING, expected=error.expected, detail=detail)
+        return
+    for problem in lacking:
+        fix = f"apt-get install {problem.expected.removeprefix('the package ')}"
+        yield Finding(name=problem.where, verdict=Verdict.MISSING, detail=detail, fix=fix)
+    compiler = f"{TARGETS[config.arch].prefix}gcc"
+    if not lacking:
+        yield Finding(name=compiler, verdict=Verdict.OK, path=find(compiler) or compiler, detail=detail)
 
 
 def _values(found: Settings) -> dict[str, tuple[str, str]]:
