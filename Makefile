@@ -1,7 +1,7 @@
 BIN := .venv/bin
 PURE := src/bitproof/model/*,src/bitproof/assets/compat.py,src/bitproof/assets/keep.py,src/bitproof/assets/matrix.py,src/bitproof/assets/pins.py,src/bitproof/caps/plan.py,src/bitproof/proof/*
 
-.PHONY: help demo check test faults bench format clean
+.PHONY: help demo check test slow faults bench format clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -25,6 +25,9 @@ test: setup-test ## set everything up, then run all tests but the slow ones; the
 
 faults: setup-test ## set everything up, then make every fault happen and write docs/faults.md
 	$(BIN)/python -m tests.faults
+
+slow: setup-slow ## set everything up, then run the tests that take minutes: kernels from source, other arches
+	$(BIN)/pytest -v -m slow --durations=0
 
 bench: setup-bench ## set everything up, then run the benchmarks
 	PATH="$(CURDIR)/$(BIN):$$PATH" benchmarks/run
