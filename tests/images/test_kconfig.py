@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from bitproof.errors import InputError
@@ -13,7 +15,8 @@ the defconfig asks for nothing
   found:    none"""
 NEEDED = """\
 BLK_DEV_INITRD BINFMT_ELF BINFMT_SCRIPT PRINTK TTY UNIX98_PTYS UNIX MULTIUSER FUTEX PROC_FS SYSFS DEVTMPFS TMPFS SHMEM
-OVERLAY_FS PCI VIRTIO_PCI VIRTIO_BLK VIRTIO_CONSOLE SERIAL_8250_CONSOLE ACPI RD_ZSTD SQUASHFS SQUASHFS_ZSTD
+OVERLAY_FS PCI VIRTIO_PCI VIRTIO_BLK VIRTIO_CONSOLE SERIAL_8250_CONSOLE ACPI RD_ZSTD SQUASHFS SQUASHFS_ZSTD BLK_DEV_DM
+DM_VERITY CRYPTO_SHA256
 """
 
 
@@ -55,6 +58,11 @@ def test_what_kconfig_dropped_is_a_problem(asked: dict[str, str], made: dict[str
 def test_a_kernel_needs_what_finds_and_mounts_the_image() -> None:
     told = [f"CONFIG_{name}: the image needs it: expected y, found n" for name in NEEDED.split()]
     assert [str(problem) for problem in lacking({}, needed(config(), "zstd"))] == told
+
+
+def test_a_kernel_needs_the_device_mapper_only_for_verity() -> None:
+    more = set(needed(config(), "zstd")) - set(needed(replace(config(), verity=False), "zstd"))
+    assert more == {"CONFIG_BLK_DEV_DM", "CONFIG_DM_VERITY", "CONFIG_CRYPTO_SHA256"}
 
 
 @pytest.mark.parametrize(

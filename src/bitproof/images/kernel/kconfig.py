@@ -38,6 +38,8 @@ _ROOTFS = {
     ("erofs", "lz4"): ("EROFS_FS", "EROFS_FS_ZIP"),
     ("erofs", "zstd"): ("EROFS_FS", "EROFS_FS_ZIP_ZSTD"),
 }
+_VERITY = ("BLK_DEV_DM", "DM_VERITY", "CRYPTO_SHA256")
+"""What maps the rootfs through dm-verity."""
 
 
 def decoded(defconfig: bytes, where: object) -> str:
@@ -80,7 +82,7 @@ def unmet(asked: dict[str, str], made: dict[str, str]) -> Iterator[Problem]:
 
 def needed(arch: ArchConfig, compression: str) -> tuple[str, ...]:
     """The options that an image needs to boot: ``compression`` is the initrd's codec."""
-    rootfs = _ROOTFS[arch.rootfs_format, arch.rootfs_compression]
+    rootfs = _ROOTFS[arch.rootfs_format, arch.rootfs_compression] + (_VERITY if arch.verity else ())
     return tuple(f"CONFIG_{name}" for name in (*_GUEST, *_ARCH[arch.arch], *_INITRD[compression], *rootfs))
 
 
