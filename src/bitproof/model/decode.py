@@ -289,6 +289,15 @@ class Table:
         """The table below ``key``; an empty one stands in."""
         return Table(self.get(key, dict, {}, required=required), key, self.problems, self)
 
+    def rows(self, key: str) -> Iterator["Table"]:
+        """The tables of an optional array; other values in it are problems."""
+        listed = Table({}, key, self.problems, self)
+        for index, value in enumerate(self.get(key, list, [], required=False)):
+            if isinstance(value, dict):
+                yield Table(value, index, self.problems, listed)
+            else:
+                listed.problem(index, "the wrong type", expected="a table", found=f"{kind(value)}, {shown(value)}")
+
     def tables(self) -> Iterator[tuple[str, "Table"]]:
         """Every entry of this table that is a table itself; the others are problems."""
         for key, value in self.values.items():
@@ -305,7 +314,7 @@ class Table:
 
 
 def matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
-    """A parser of texts that match a pattern as a whole; a ValueError says that another is not what was expected."""
+    """A parser for `Table.parsed`: the text itself when the whole of it matches, else a ValueError that says so."""
 
     def parse(text: str) -> str:
         if not pattern.fullmatch(text):

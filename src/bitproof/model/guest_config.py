@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bitproof.errors import InputError, Problem, shown
 from bitproof.model.decode import Table, matching, parse_toml
-from bitproof.model.guest_kernel import PACKAGE, KernelSource, read_kernel
+from bitproof.model.guest_kernel import PACKAGE, KernelSource, inside_config, read_kernel
 from bitproof.model.names import ROOTFS_FORMATS, arch_key, check_name
 from bitproof.model.version import Version
 
@@ -30,6 +30,15 @@ MEMORY_MIB = (128, 1 << 20)
 
 _SUITE = re.compile(r"[a-z][a-z0-9.-]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_KEYRING = re.compile(r"[A-Za-z0-9_./-]+\.(?:gpg|asc)", re.ASCII)
+_IMAGE_PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+_IMAGE_PATH = rf"{_IMAGE_PART}(?:/{_IMAGE_PART})*"
+_TAG = r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
+_PINNED = r"@sha256:[0-9a-f]{64}"
+BASE_IMAGE = re.compile(
+    rf"localhost/{_IMAGE_PATH}{_TAG}(?:{_PINNED})?|(?:[a-z0-9][a-z0-9.-]*(?::[0-9]{{1,5}})?/)?{_IMAGE_PATH}{_PINNED}",
+    re.ASCII,
+)
 _MIRROR = re.compile(r"(?:https?|file|copy)://[^\s|\[\]]+", re.ASCII)
 
 
@@ -37,7 +46,9 @@ _MIRROR = re.compile(r"(?:https?|file|copy)://[^\s|\[\]]+", re.ASCII)
 class ArchConfig:
     """One architecture's table: ``arch`` is the manifest's key, ``suite`` Debian's release name.
 
-    ``verity`` gives the rootfs a hash tree, and the initrd what maps it.
+    ``verity`` gives the rootfs a hash tree, and the initrd what maps it. ``keyring`` is a file below the config
+    directory whose keys sign the mirror, Debian's own when empty; ``base_image`` is what the container driver begins
+    with, pinned by its digest unless it is local.
     """
 
     arch: str
@@ -48,6 +59,8 @@ class ArchConfig:
     rootfs_level: int
     verity: bool = True
     mirror: str = ""
+    keyring: str = ""
+    base_image: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,17 +191,25 @@ def _arch(name: str, table: Table, compression: str, level: int) -> ArchConfig:
         rootfs, codecs, inherited, level if inherited == compression else LEVELS[inherited]
     )
     rootfs.only("format", "compression", "level", "verity")
-    table.only("suite", "mirror", "kernel", "rootfs")
+    table.only("suite", "mirror", "keyring", "kernel", "rootfs", "container")
     return ArchConfig(
         arch=name,
         suite=table.parsed("suite", matching(_SUITE, "a suite such as bookworm"), ""),
         mirror=table.parsed("mirror", matching(_MIRROR, "a URL"), "", required=False),
+        keyring=table.parsed("keyring", _keyring, "", required=False),
+        base_image=_container(table.table("container", required=False)),
         kernel=read_kernel(table.table("kernel"), name),
         rootfs_format=form,
         rootfs_compression=rootfs_compression,
         rootfs_level=rootfs_level,
         verity=rootfs.flag("verity", default=True),
     )
+
+
+def _container(table: Table) -> str:
+    table.only("image")
+    expected = "an image with its digest (name@sha256:…), or a local one (localhost/…)"
+    return table.parsed("image", matching(BASE_IMAGE, expected), "", required=False)
 
 
 def _packages(table: Table) -> tuple[str, ...]:
@@ -218,3 +239,7 @@ def _environment(table: Table) -> tuple[tuple[str, str], ...]:
 def _image(table: Table) -> Version | None:
     table.only("min_binary")
     return table.parsed("min_binary", Version, None, required=False)
+
+
+def _keyring(text: str) -> str:
+    return matching(_KEYRING, "a keyring (.gpg or .asc)")(inside_config(text))

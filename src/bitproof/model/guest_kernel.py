@@ -47,6 +47,7 @@ def read_kernel(table: Table, arch: str) -> KernelSource:
         found, expected = " and ".join(given) or "none", f"{', '.join(_SOURCES[:-1])} or {_SOURCES[-1]}"
         table.problem("package", "name one source of the kernel", expected=expected, found=found)
     compiled = bool({"source", "tarball"} & set(given))
+    defconfig = f"kernel/defconfig.{arch}" if compiled else ""
     if compiled:
         _refuse(table, "modules", "a kernel from source has no modules: its defconfig builds all in")
     else:
@@ -55,11 +56,11 @@ def read_kernel(table: Table, arch: str) -> KernelSource:
         _refuse(table, "sha256", "belongs to a tarball", "tarball beside it")
     return KernelSource(
         package=table.parsed("package", matching(PACKAGE, "a Debian package"), "", required=False),
-        file=table.parsed("file", _relative, "", required=False),
+        file=table.parsed("file", inside_config, "", required=False),
         source=table.parsed("source", matching(_SOURCE, "a package such as linux-source-6.1"), "", required=False),
-        tarball=table.parsed("tarball", _relative, "", required=False),
+        tarball=table.parsed("tarball", inside_config, "", required=False),
         digest=table.parsed("sha256", _sha256, None, required="tarball" in given),
-        defconfig=table.parsed("defconfig", _relative, f"kernel/defconfig.{arch}" if compiled else "", required=False),
+        defconfig=table.parsed("defconfig", inside_config, defconfig, required=False),
         modules=table.texts("modules", matching(_MODULE, "a kernel module")),
     )
 
@@ -73,7 +74,8 @@ def _sha256(text: str) -> Digest:
     return Digest.parse(text, "sha256")
 
 
-def _relative(text: str) -> str:
+def inside_config(text: str) -> str:
+    """A path below the config directory; a ValueError says that a text is none."""
     if not text.isprintable() or text.startswith("/") or {"", ".", ".."} & set(text.split("/")):
         raise ValueError(f"not a path inside guest/config: found {shown(text)}")
     return text

@@ -20,6 +20,9 @@ KEEP_LIST = "keep"
 """The store's own list of what cleanup keeps."""
 SIDE_FILES = ("inventory.json", "sbom.cdx.json")
 """What a build writes beside the images of an arch, and no manifest lists."""
+INVENTORY, SBOM = SIDE_FILES
+LOCK = "packages.lock"
+"""The locked packages of all arches, in the config directory; an inventory has the same form."""
 FLAT_ARCH = "unknown"
 """The arch of files that lie flat in a dev layout, under no arch directory."""
 SIGNATURES = (".asc", ".cert", ".minisig", ".pem", ".pub", ".sig", ".sign", ".sigstore", ".sigstore.json")
