@@ -183,12 +183,12 @@ def test_the_same_config_gives_the_same_bytes_elsewhere_and_in_another_time_and_
     )
 
     assert done.returncode == 0, done.stderr
-    assert sorted(done.stdout.split("\n")) == sorted(
-        ["", "kernel packages", "rootfs packages", "rootfs filter", "rootfs squashfs", "initrd", "publish"]
-    )
+    stages = ["kernel packages", "rootfs packages", "rootfs filter", "rootfs squashfs", "initrd", "publish"]
+    assert sorted(done.stdout.split("\n")) == sorted(["", "driver rootless: mmdebstrap, installed here", *stages])
     first, second = built_assets / ARCH, tmp_path / "assets" / ARCH
     assert names(first) == names(second)
-    assert [name for name in names(first) if not name.startswith(".")] == ["initrd.img", "rootfs.squashfs", "vmlinuz"]
+    visible = [name for name in names(first) if not name.startswith(".")]
+    assert visible == ["initrd.img", "inventory.json", "rootfs.squashfs", "sbom.cdx.json", "vmlinuz"]
     assert [name for name in names(first) if (first / name).read_bytes() != (second / name).read_bytes()] == []
     assert all((second / name).stat().st_mode & 0o777 == 0o644 for name in names(second))
     assert names(tmp_path / "scratch") == []

@@ -1,11 +1,12 @@
 """Build an arch's kernel, initrd and rootfs, and publish them into the dev layout.
 
 1. Check config, artifacts and programs; nothing is downloaded or written before.
-2. Fetch kernel packages, compile the kernel where the config says so, and make the rootfs, at the same time; the first
-   failure ends both.
-3. Compose the initrd.
-4. Stage all files beside their places, then rename: rootfs, kernel, the initrd's base, the initrd. A file whose bytes
-   are the same stays the inode it was. Then what an earlier build left over is removed.
+2. Fetch the kernel's packages and the rootfs's tree, at the same time; the first failure ends both.
+3. Note what packages these are; with a lock, they must be the locked ones.
+4. Compile the kernel where the config says so, and filter and pack the rootfs, at the same time; compose the initrd.
+5. Stage all files beside their places, then rename: rootfs, kernel, the initrd's base, the initrd, then what says what
+   they are made of. A file whose bytes are the same stays the inode it was. Then what an earlier build left over is
+   removed.
 
 The caller holds the lock of the dev layout.
 """
@@ -24,13 +25,17 @@ from bitproof.errors import InputError, UnavailableError
 from bitproof.images.config import open_kernel, read_artifacts
 from bitproof.images.debian import Job, check_programs_run, debian_arch, workspace
 from bitproof.images.initrd import image as initrd
+from bitproof.images.inventory.packages import rootfs_packages
+from bitproof.images.inventory.sbom import describe
 from bitproof.images.kernel.package import KernelFiles, fetch_kernel
 from bitproof.images.kernel.source import PREFIX as KERNEL_PREFIX
 from bitproof.images.kernel.source import check_source, compiled_kernel, kept_name
 from bitproof.images.repack import checked_epoch, guest_segment
-from bitproof.images.rootfs.image import make_rootfs
+from bitproof.images.rootfs.image import fetch_rootfs, make_rootfs
 from bitproof.images.rootfs.pack import check_packer
+from bitproof.images.supply import ANY, Supply
 from bitproof.model.guest_config import ArchConfig, GuestConfig
+from bitproof.model.inventory import Inventory
 from bitproof.model.names import INITRD, KERNEL, ROOTFS
 from bitproof.system.files import Directory, OpenFile, copy_bytes, is_temporary, open_file, reserve, write_synced
 from bitproof.system.hashing import blake3_digest
@@ -50,6 +55,7 @@ def build_arch(
     assets: Directory,
     epoch: int,
     stage: Stage,
+    supply: Supply = ANY,
 ) -> None:
     """Build kernel, initrd and rootfs of one arch and publish them as ``assets/{arch}/…``.
 
@@ -61,21 +67,32 @@ def build_arch(
         assets: the dev layout, whose lock the caller holds.
         epoch: the time of everything that has one (SOURCE_DATE_EPOCH), seconds since 1970.
         stage: told what begins; called from two threads.
+        supply: which driver makes Debian's trees, and which packages alone may be in them.
 
     Raises:
         InputError: config, artifacts or packages are wrong.
+        IntegrityError: the packages are not the locked ones.
         UnavailableError: a program is missing, the network or the disk does not serve.
     """
     wanted = config.arch(arch)
     checked_epoch(epoch)
-    check_build(config, [arch], config_dir=config_dir, artifacts=artifacts)
+    check_build(config, [arch], config_dir=config_dir, artifacts=artifacts, supply=supply)
     guest = read_artifacts(artifacts)
+    driver = supply.check(wanted, config_dir)
+    stage(f"driver {driver.name}: {driver.reason}")
     with workspace() as work:
         stop = threading.Event()
-        job = Job(config=wanted, epoch=epoch, work=work, stage=stage, stopped=stop.is_set)
+        job = Job(config=wanted, epoch=epoch, work=work, stage=stage, stopped=stop.is_set, fetch=driver.fetch)
+        job = supply.equip(job, config_dir)
+        fetched, (tree, facts) = _together(
+            lambda: fetch_kernel(job), lambda: fetch_rootfs(job, config.packages), stop.set
+        )
+        packages = rootfs_packages(facts, driver.base)
+        inventory = Inventory(arch=arch, kernel=fetched.packages, rootfs=packages, base=driver.base)
+        supply.check_packages(inventory)
         files, rootfs = _together(
-            lambda: _kernel(job, config.compression, config_dir, assets),
-            lambda: make_rootfs(job, config.packages, guest.overlay),
+            lambda: _with_kernel(job, fetched, config.compression, config_dir, assets),
+            lambda: make_rootfs(job, tree, guest.overlay),
             stop.set,
         )
         stage("initrd")
@@ -91,10 +108,12 @@ def build_arch(
             images |= {initrd.base_name(base): base, INITRD: image}
             if files.inputs:
                 images[kept_name(kernel)] = files.inputs.to_bytes()
-            publish(directory, images)
+            publish(directory, {**images, **describe(inventory, wanted.suite, epoch)})
 
 
-def check_build(config: GuestConfig, arches: Sequence[str], *, config_dir: Path, artifacts: Path) -> None:
+def check_build(
+    config: GuestConfig, arches: Sequence[str], *, config_dir: Path, artifacts: Path, supply: Supply = ANY
+) -> None:
     """Check all that can be known before a build begins; a caller who does so first leaves nothing of a refused one.
 
     Args:
@@ -102,21 +121,22 @@ def check_build(config: GuestConfig, arches: Sequence[str], *, config_dir: Path,
         arches: arch keys.
         config_dir: what the config's paths are relative to.
         artifacts: the guest's own files.
+        supply: as for `build_arch`.
 
     Raises:
-        InputError: an arch, the artifacts or the given kernel are not usable.
+        InputError: an arch, the artifacts, the given kernel or the lock are not usable.
         UnavailableError: a program is missing, or lacks the codec.
     """
     read_artifacts(artifacts)
     for arch in arches:
         _check(config.arch(arch), config_dir)
+        supply.check(config.arch(arch), config_dir)
         with workspace() as work:
             check_packer(config.arch(arch), work)
 
 
 def _check(config: ArchConfig, config_dir: Path) -> None:
     debian_arch(config.arch)
-    find_program("mmdebstrap", "mmdebstrap")
     check_programs_run(config.arch)
     if config.kernel.compiled:
         check_source(config, config_dir)
@@ -130,13 +150,12 @@ def _check(config: ArchConfig, config_dir: Path) -> None:
         raise InputError("a given kernel.file has no modules to load", where=where, fix="leave kernel.modules out")
 
 
-def _kernel(job: Job, compression: str, config_dir: Path, assets: Directory) -> KernelFiles:
+def _with_kernel(job: Job, fetched: KernelFiles, compression: str, config_dir: Path, assets: Directory) -> KernelFiles:
     """What the packages bring, and the kernel when it is compiled here."""
-    files = fetch_kernel(job)
     if not job.config.kernel.compiled:
-        return files
-    made = compiled_kernel(job, files.source, config_dir, assets, compression)
-    return replace(files, kernel=made.kernel, inputs=made.inputs)
+        return fetched
+    made = compiled_kernel(job, fetched.source, config_dir, assets, compression)
+    return replace(fetched, kernel=made.kernel, inputs=made.inputs)
 
 
 def _together(first: Callable[[], A], second: Callable[[], B], stop: Callable[[], None]) -> tuple[A, B]:

@@ -1,4 +1,4 @@
-"""Debian's packages through mmdebstrap: unpacked, or as a whole tree in a tar. Nothing is installed here.
+"""Debian's packages: the job they are fetched for, and mmdebstrap, which unpacks them or makes a tree, as a tar.
 
 apt, which mmdebstrap runs, checks Debian's signatures. Scratch files live in a directory of their own, which goes away
 whatever happens; they are no part of a store, so they are written without its protocol.
@@ -8,15 +8,17 @@ import errno
 import os
 import platform
 import re
+import shlex
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bitproof.errors import BitproofError, InputError, Problem, UnavailableError
+from bitproof.images.inventory.packages import NOTE
 from bitproof.model.guest_config import ArchConfig
 from bitproof.model.names import arch_key
 from bitproof.system.files import unavailable
@@ -29,10 +31,12 @@ TEST_TIMEOUT = 20.0
 TIMEOUT = 3600.0
 """Seconds for one run of mmdebstrap: hundreds of megabytes over a slow line."""
 
-_PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 _UNKNOWN_PACKAGE = re.compile(
-    r"E: (?:Unable to locate package|Package '?)\s*([a-z0-9][a-z0-9+.-]+)'?(?: has no.*)?", re.ASCII
+    r"(?:#\d+ [\d.]+ )?E: (?:Unable to locate package|Package '?)\s*([a-z0-9][a-z0-9+.-]+)'?(?: has no.*)?", re.ASCII
 )
+_UNMET = "you have held broken packages"
+"""What apt says when no versions fit together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +44,8 @@ class Job:
     """One arch's build: its config, the time that no file may exceed, and where and how it runs.
 
     ``work`` is the directory that `workspace` gave; ``stage`` is told what begins, from any thread; ``stopped`` is
-    asked now and then, and a yes ends what runs.
+    asked now and then, and a yes ends what runs. ``fetch`` is the driver, which makes Debian's trees; ``keyring`` holds
+    the mirror's keys when they are not Debian's, ``preferences`` tell apt which versions are locked.
     """
 
     config: ArchConfig
@@ -48,6 +53,13 @@ class Job:
     work: Path
     stage: Callable[[str], None]
     stopped: Callable[[], bool]
+    fetch: "Fetch" = field(default_factory=lambda: mmdebstrap)
+    keyring: Path | None = None
+    preferences: Path | None = None
+
+
+Fetch = Callable[[Job, str, tuple[str, ...], Path], None]
+"""A driver: ``fetch(job, variant, packages, target)`` makes a Debian tree, as `mmdebstrap` does."""
 
 
 def debian_arch(arch: str) -> str:
@@ -126,8 +138,22 @@ def _unmount_below(work: Path) -> None:
             run([find_program("umount", "mount"), "--lazy", str(point)])
 
 
+def fetch_tree(job: Job, variant: str, packages: tuple[str, ...], target: Path) -> None:
+    """Let the job's driver make a Debian tree. Arguments and errors are those of `mmdebstrap`.
+
+    Where the mirror has only some of the locked versions, the others may not fit to these, and apt gives up. The tree
+    is then made as the suite gives it: comparing it with the lock names what differs.
+    """
+    try:
+        job.fetch(job, variant, packages, target)
+    except UnavailableError as error:
+        if job.preferences is None or not any(_UNMET in line for line in error.details):
+            raise
+        job.fetch(replace(job, preferences=None), variant, packages, target)
+
+
 def mmdebstrap(job: Job, variant: str, packages: tuple[str, ...], target: Path) -> None:
-    """Make a Debian tree and pack it as the tar ``target``.
+    """The rootless driver: make a Debian tree and pack it as the tar ``target``, with a note of its packages.
 
     Args:
         job: suite, mirror, arch and time.
@@ -145,22 +171,39 @@ def mmdebstrap(job: Job, variant: str, packages: tuple[str, ...], target: Path) 
         "--mode=auto",
         "--format=tar",
         f"--variant={variant}",
+        *_hooks(job, variant),
         f"--architectures={debian_arch(config.arch)}",
         *([f"--include={','.join(packages)}"] if packages else []),
+        *([f"--keyring={job.keyring}"] if job.keyring else []),
         config.suite,
         str(target),
         *([config.mirror] if config.mirror else []),
     ]
-    environment = {name: os.environ[name] for name in _PROXIES if name in os.environ}
+    environment = {name: os.environ[name] for name in PROXIES if name in os.environ}
     environment |= {"SOURCE_DATE_EPOCH": str(job.epoch), "TMPDIR": str(job.work / "trees")}
     try:
         run(argv, environment=environment, timeout=TIMEOUT, stopped=job.stopped)
     except UnavailableError as error:
-        raise _explained(error, config) from None
+        fix = "check the network, the suite and the mirror; without root, uidmap and a range in /etc/subuid are needed"
+        raise explained(error, config, fix) from None
 
 
-def _explained(error: UnavailableError, config: ArchConfig) -> BitproofError:
-    """A failure of mmdebstrap: unknown packages are the config's fault, all else the surroundings'."""
+def _hooks(job: Job, variant: str) -> list[str]:
+    """What runs beside mmdebstrap's own steps: apt learns the locked versions, and what it took is noted.
+
+    In ``extract`` the last hook is the extract-hook; in ``minbase`` that one comes before the packages are complete.
+    """
+    noted = f"--{'extract' if variant == 'extract' else 'customize'}-hook"
+    hooks = ["--skip=essential/unlink", f"{noted}={NOTE}"]
+    if job.preferences:
+        here = '"$1/etc/apt/preferences.d'
+        hooks.append(f'--setup-hook=mkdir -p {here}" && cp {shlex.quote(str(job.preferences))} {here}/bitproof"')
+        hooks.append(f'{noted}=rm {here}/bitproof"')
+    return hooks
+
+
+def explained(error: UnavailableError, config: ArchConfig, fix: str) -> BitproofError:
+    """A driver's failure: unknown packages are the config's fault, all else the surroundings', which ``fix`` mends."""
     lines = [_UNKNOWN_PACKAGE.fullmatch(line.strip()) for line in error.details]
     unknown = [Problem(line[1], "no such package") for line in lines if line]
     where = " ".join(filter(None, [config.suite, debian_arch(config.arch), config.mirror]))
@@ -169,7 +212,6 @@ def _explained(error: UnavailableError, config: ArchConfig) -> BitproofError:
         return InputError(
             what, where=where, problems=dict.fromkeys(unknown), fix="mend packages/*.toml or kernel.package"
         )
-    fix = "check the network, the suite and the mirror; without root, uidmap and a range in /etc/subuid are needed"
     if any(os.strerror(errno.ENOSPC) in line for line in error.details):
         fix = "free some disk space, or let TMPDIR name a directory that has more"
     return UnavailableError(error.what, where=where, found=error.found, details=error.details, fix=fix)

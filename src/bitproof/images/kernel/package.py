@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bitproof.errors import InputError, UnavailableError
-from bitproof.images.debian import Job, mmdebstrap
+from bitproof.images.debian import Job, fetch_tree
+from bitproof.images.inventory.packages import kernel_packages, read_facts
 from bitproof.images.program import take_program
+from bitproof.model.inventory import Package
 from bitproof.proof.inputs import RecordedInputs
 from bitproof.system.process import find_program, run
 
@@ -33,12 +35,13 @@ class KernelFiles:
 
     ``mapper`` is the program that maps the rootfs through dm-verity with its libraries, path in the initrd to bytes;
     empty where the config wants no verity. ``source`` is the tarball out of a package with a kernel's source. Of a
-    compiled kernel ``inputs`` is what it was made from.
+    compiled kernel ``inputs`` is what it was made from. ``packages`` are all that were unpacked.
     """
 
     kernel: Path | None
     modules: Path | None
     busybox: Path
+    packages: tuple[Package, ...] = ()
     mapper: Mapping[str, bytes] = field(default_factory=dict)
     source: Path | None = None
     inputs: RecordedInputs | None = None
@@ -49,14 +52,15 @@ def fetch_kernel(job: Job) -> KernelFiles:
 
     Raises:
         InputError: the package brings no kernel, or more than one; the source's package brings no source.
-        UnavailableError: as `mmdebstrap`; or the packages hold no busybox.
+        UnavailableError: as the driver; or the packages hold no busybox.
     """
     job.stage("kernel packages")
     package, source = job.config.kernel.package, job.config.kernel.source
     packed, tree = job.work / "kernel.tar", job.work / "kernel"
     verity = job.config.verity
-    wanted = [package, source, BUSYBOX, MAPPER if verity else ""]
-    mmdebstrap(job, "extract", tuple(filter(None, wanted)), packed)
+    wanted = tuple(filter(None, [package, source, BUSYBOX, MAPPER if verity else ""]))
+    fetch_tree(job, "extract", wanted, packed)
+    packages = kernel_packages(read_facts(packed))
     kernels = unpack_kernel(packed, tree)
     mapper = take_program(packed, MAPPER) if verity else {}
     packed.unlink()
@@ -66,8 +70,14 @@ def fetch_kernel(job: Job) -> KernelFiles:
         expected = "one usr/src/linux-source-*.tar.xz"
         raise InputError("the package brings no kernel's source", where=source, expected=expected, found="none")
     if not package:
-        unpacked = tree / SOURCE if source else None
-        return KernelFiles(kernel=None, modules=None, busybox=tree / "busybox", mapper=mapper, source=unpacked)
+        return KernelFiles(
+            kernel=None,
+            modules=None,
+            busybox=tree / "busybox",
+            packages=packages,
+            mapper=mapper,
+            source=tree / SOURCE if source else None,
+        )
     if len(kernels) != 1:
         found = ", ".join(sorted(kernels)) or "none"
         raise InputError(
@@ -78,7 +88,9 @@ def fetch_kernel(job: Job) -> KernelFiles:
     if not modules.is_dir():
         raise InputError("the kernel package brings no modules", where=package, expected=f"lib/modules/{version}")
     run([find_program("depmod", "kmod"), "-b", str(tree), version])
-    return KernelFiles(kernel=tree / "vmlinuz", modules=modules, busybox=tree / "busybox", mapper=mapper)
+    return KernelFiles(
+        kernel=tree / "vmlinuz", modules=modules, busybox=tree / "busybox", packages=packages, mapper=mapper
+    )
 
 
 def unpack_kernel(packed: Path, tree: Path) -> set[str]:
