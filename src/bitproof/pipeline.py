@@ -81,21 +81,34 @@ class Reporters:
     waiting: Waiting = silent
 
 
-def build(project: Project, arches: Sequence[str], tell: Reporters) -> "Recording":
+def build(
+    project: Project, arches: Sequence[str], tell: Reporters, *, driver: str = "auto", lock: Path | None = None
+) -> "Recording":
     """Build the images of some arches, then write ``B3SUMS`` and ``manifest.json``.
 
+    Args:
+        project: where.
+        arches: arch keys.
+        tell: who is told.
+        driver: what makes Debian's trees: ``auto``, ``rootless`` or ``container``.
+        lock: a lock or an inventory; its packages and no others are taken.
+
     Raises:
-        InputError: the guest config or the artifacts are not usable; nothing is built.
+        InputError: the guest config, the artifacts or the lock are not usable; nothing is built.
+        IntegrityError: the packages are not the locked ones; the old images of that arch stand.
         UnavailableError: a tool or the network is missing; the old images stand.
     """
     from bitproof.images.build import build_arch, check_build
+    from bitproof.images.inventory.lock import load_lock
+    from bitproof.images.supply import Supply
 
     config = load_guest_config(project.config)
     for arch in arches:
         config.arch(arch)
     epoch = source_epoch(project.environ)
     occasion = _occasion(project, config)
-    check_build(config, arches, config_dir=project.config, artifacts=project.artifacts)
+    supply = Supply(driver=driver, lock=load_lock(lock) if lock else None, where=str(lock))
+    check_build(config, arches, config_dir=project.config, artifacts=project.artifacts, supply=supply)
     with Directory(project.assets, create=True) as assets, locked(assets, waiting=tell.waiting):
         for arch in arches:
             build_arch(
@@ -106,6 +119,7 @@ def build(project: Project, arches: Sequence[str], tell: Reporters) -> "Recordin
                 assets=assets,
                 epoch=FIXED_EPOCH if epoch is None else epoch,
                 stage=tell.stage,
+                supply=supply,
             )
         return _record(assets, occasion, tell)
 

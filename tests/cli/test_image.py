@@ -5,12 +5,16 @@ import shutil
 import signal
 import subprocess
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from bitproof import pipeline
+from bitproof.model.inventory import Lock, read_lock
 from bitproof.system.files import ignore
 from tests.conftest import ARCH, EPOCH, GUEST
 
@@ -63,6 +67,39 @@ def test_two_builds_in_two_directories_give_the_same_bytes(recorded: Path, tmp_p
     ]
     assert differing == []
     check_sums(other)
+
+
+def test_a_locked_build_refuses_another_version_of_one_package_and_leaves_the_old_image(recorded: Path) -> None:
+    assert bitproof(recorded, "assets", "lock").code == 0
+    lock = recorded / "guest" / "config" / "packages.lock"
+    locked = read_lock(lock.read_bytes(), "the lock").arch(ARCH, "the lock")
+    procps = next(package for package in locked.rootfs if package.name == "procps")
+    older = [replace(package, version="2:3.3") if package is procps else package for package in locked.rootfs]
+    lock.write_bytes(Lock((replace(locked, rootfs=tuple(older)),)).to_bytes())
+    before = tree(recorded)
+
+    done = bitproof(recorded, "assets", "build", "--locked")
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "error: the packages are not the locked ones, so nothing was published\n"
+        f"  where:    guest/config/packages.lock: {ARCH}\n"
+        f"  - rootfs: procps (amd64): another version: expected 2:3.3, found {procps.version}\n"
+        "  fix:      to take these: build without --locked, then bitproof assets lock; to keep the locked ones: let "
+        "arch.*.mirror name a mirror that still has them, such as a snapshot\n"
+    )
+    assert tree(recorded) == before
+
+
+def test_the_documents_beside_an_image_say_what_it_is_made_of(recorded: Path) -> None:
+    assets = recorded / "assets" / ARCH
+    sbom = (assets / "sbom.cdx.json").read_text()
+
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(sbom) is None
+    inventory = read_lock((assets / "inventory.json").read_bytes(), "x").arch(ARCH, "x")
+    assert {"apt", "ca-certificates", "iproute2", "procps"} <= {package.name for package in inventory.rootfs}
+    assert {"busybox-static", "linux-image-cloud-amd64"} < {package.name for package in inventory.kernel}
+    assert all(package.sha256 and package.suite for _, packages in inventory.parts() for package in packages)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

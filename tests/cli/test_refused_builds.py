@@ -81,10 +81,15 @@ def test_build_with_artifacts_that_have_no_place_writes_nothing(project: Path, r
 
 
 @pytest.mark.parametrize(
-    ("program", "package"), [("mmdebstrap", "mmdebstrap"), ("depmod", "kmod"), ("tar2sqfs", "squashfs-tools-ng")]
+    ("program", "fix"),
+    [
+        ("mmdebstrap", f"mmdebstrap; or set arch.{ARCH}.container.image and install docker or podman or buildah"),
+        ("depmod", "kmod"),
+        ("tar2sqfs", "squashfs-tools-ng"),
+    ],
 )
 def test_build_without_a_program_names_its_package_and_writes_nothing(
-    project: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, program: str, package: str
+    project: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, program: str, fix: str
 ) -> None:
     write_guest(project, GOOD_BUILD)
     programs = tmp_path / "bin"
@@ -97,7 +102,7 @@ def test_build_without_a_program_names_its_package_and_writes_nothing(
     done = run(*BUILD)
 
     assert (done.code, done.out) == (3, "")
-    assert done.err == f"error: the program {program} is not installed\n  fix:      apt-get install {package}\n"
+    assert done.err == f"error: the program {program} is not installed\n  fix:      apt-get install {fix}\n"
     assert not (project / "assets").exists()
 
 

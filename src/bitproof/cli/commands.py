@@ -15,6 +15,7 @@ COMMANDS = {
 }
 ASSETS = {
     "build": "bitproof.cli.assets.produce:build",
+    "lock": "bitproof.cli.assets.lock:lock",
     "repack": "bitproof.cli.assets.produce:repack",
     "manifest": "bitproof.cli.assets.produce:manifest",
     "deprecate": "bitproof.cli.assets.produce:deprecate",

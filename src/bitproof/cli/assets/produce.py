@@ -25,7 +25,7 @@ from bitproof.cli.project import (
     when_unusable,
 )
 from bitproof.cli.session import Session, pass_session
-from bitproof.model.names import MANIFEST
+from bitproof.model.names import LOCK, MANIFEST
 from bitproof.model.version import Version
 
 if TYPE_CHECKING:
@@ -64,7 +64,20 @@ def reporters(session: Session) -> Iterator[pipeline.Reporters]:
 @CONFIG
 @assets_option
 @arches_option
-@click.option("--driver", type=click.Choice(["auto", "rootless"]), default="auto", help="How the rootfs is made.")
+@click.option(
+    "--driver",
+    type=click.Choice(["auto", "rootless", "container"]),
+    default="auto",
+    help="What makes Debian's trees: mmdebstrap, or docker, podman or buildah.",
+)
+@click.option(
+    "--locked",
+    type=PATH,
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value=Path(),
+    help="Take the locked packages and no others; default: packages.lock of the guest config.",
+)
 @binary_version_option
 @MIN_BINARY
 @pass_session
@@ -74,16 +87,17 @@ def build(
     assets: Path | None,
     arches: tuple[str, ...],
     driver: str,
+    locked: Path | None,
     **versions: Version | None,
 ) -> None:
     """Build kernel, initrd and rootfs, and record them.
 
-    The guest config says what they are made of. The same config and SOURCE_DATE_EPOCH give the same bytes.
+    The guest config says what they are made of. The same config, packages and SOURCE_DATE_EPOCH give the same bytes.
     """
     what = project(assets, config, versions["binary_version"], versions["min_binary"])
+    lock = what.config / LOCK if locked == Path() else locked
     with reporters(session) as tell:
-        tell.stage(f"driver {'rootless: mmdebstrap' if driver == 'auto' else driver}")
-        recording = pipeline.build(what, arches_or_host(arches), tell)
+        recording = pipeline.build(what, arches_or_host(arches), tell, driver=driver, lock=lock)
     _tell(session, what.assets, recording)
 
 
