@@ -13,7 +13,8 @@ from bitproof.images.debian import Job
 from bitproof.images.inventory.packages import TreeFacts, read_facts, rootfs_packages
 from bitproof.images.kernel.package import fetch_kernel
 from bitproof.model.digest import Digest
-from bitproof.model.guest_config import ArchConfig, KernelSource
+from bitproof.model.guest_config import ArchConfig
+from bitproof.model.guest_kernel import KernelSource
 from bitproof.model.inventory import Inventory, Package, check_locked, preferences
 from tests.images.repositories import KERNEL, Repository, gnupg_home, kernel_repository
 
