@@ -41,6 +41,7 @@ def fetched(repository: Repository, work: Path, locked: Inventory | None = None)
         suite="bookworm",
         mirror=repository.mirror,
         kernel=KernelSource(package="linux-image-test"),
+        verity=False,
         rootfs_format="squashfs",
         rootfs_compression="zstd",
         rootfs_level=1,
