@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.powercuts.mutants import MUTANTS, Mutant, planted
+from tests.powercuts.mutants import DYING, MUTANTS, Mutant, planted
 from tests.powercuts.run import KINDS, need_root, simulated
 
 MARKS = {kind: pytest.mark.xdist_group(f"powercuts-{kind}") for kind in KINDS}
@@ -50,6 +50,11 @@ def test_no_power_cut_of_many_more_does(kind: str, tmp_path: Path) -> None:
 )
 def test_a_missing_sync_is_noticed(kind: str, name: str, tmp_path: Path) -> None:
     noticed(kind, BY_NAME[name], tmp_path)
+
+
+@pytest.mark.parametrize("mutant", [*MUTANTS, DYING], ids=lambda mutant: mutant.name)
+def test_every_mutant_is_still_one(mutant: Mutant, tmp_path: Path) -> None:
+    assert planted(mutant, tmp_path) == tmp_path
 
 
 @pytest.mark.slow
