@@ -13,6 +13,9 @@ PACKAGE = ROOT / "src" / "bitproof"
 FILES, INSTALL = "system/files.py", "assets/install.py"
 MANIFEST_LAST = "        store.write_changed(MANIFEST, data)\n"
 COPIES = "        copied = [copy.name for"
+OF_DIRECTORY = '"""Make renames and removals in this directory last."""\n        try:\n            '
+UNCHANGED = "                    file.sync()\n                    self.sync()\n"
+EXCLUSIVE = "flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW\n        try:\n            fd"
 TEMPORARY = 'f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}{TEMPORARY_SUFFIX}"\n'
 
 
@@ -28,29 +31,30 @@ class Mutant:
 MUTANTS = (
     Mutant("an asset is not synced", INSTALL, (("os.fsync(target.fd)", "pass"),)),
     Mutant("a manifest is not synced", FILES, (("os.fsync(file.fd)", "pass"),)),
-    Mutant("a directory is not synced", FILES, (("os.fsync(self.fd)", "pass"),)),
-    Mutant(
-        "what a killed command renamed is not synced",
-        FILES,
-        (("self.sync()  # whoever renamed it may have been killed before that", ""),),
-    ),
+    Mutant("a directory is not synced", FILES, ((f"{OF_DIRECTORY}os.fsync(self.fd)", f"{OF_DIRECTORY}pass"),)),
+    Mutant("what a killed command renamed is not synced", FILES, ((UNCHANGED, ""),)),
     Mutant(
         "a file is written in place, not renamed",
         FILES,
         (
             (TEMPORARY, "name\n"),
-            (
-                "os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW\n        try:\n            file",
-                "os.O_CLOEXEC\n        try:\n            file",
-            ),
+            (EXCLUSIVE, EXCLUSIVE.replace("os.O_EXCL | ", "")),
             ("flags, 0o600, dir_fd", "flags, mode, dir_fd"),
         ),
     ),
     Mutant("the manifest is written first", INSTALL, ((MANIFEST_LAST, ""), (COPIES, MANIFEST_LAST + COPIES))),
 )
 
-DYING = Mutant("killed before a directory is synced", FILES, (("os.fsync(self.fd)", "os.kill(os.getpid(), 9)"),))
-"""Not to be noticed: the workload runs it, and then bitproof itself."""
+DYING = Mutant(
+    "killed before a directory is synced",
+    FILES,
+    (
+        (f"{OF_DIRECTORY}os.fsync(self.fd)", f"{OF_DIRECTORY}os.kill(os.getpid(), 9)"),
+        (UNCHANGED, UNCHANGED.replace("file.sync()", "pass")),
+    ),
+)
+"""Not to be noticed: the workload runs it, and then bitproof itself. On the next attempt it dies before any sync, since
+that of a file would commit the rename too."""
 
 
 def planted(mutant: Mutant, directory: Path) -> Path:
