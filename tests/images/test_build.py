@@ -183,8 +183,10 @@ def test_the_same_config_gives_the_same_bytes_elsewhere_and_in_another_time_and_
     )
 
     assert done.returncode == 0, done.stderr
-    stages = ["kernel packages", "rootfs packages", "rootfs filter", "rootfs squashfs", "initrd", "publish"]
-    assert sorted(done.stdout.split("\n")) == sorted(["", "driver rootless: mmdebstrap, installed here", *stages])
+    stages = ["kernel packages", "rootfs packages", "rootfs filter", "rootfs squashfs", "rootfs verity"]
+    assert sorted(done.stdout.split("\n")) == sorted(
+        ["", "driver rootless: mmdebstrap, installed here", *stages, "initrd", "publish"]
+    )
     first, second = built_assets / ARCH, tmp_path / "assets" / ARCH
     assert names(first) == names(second)
     visible = [name for name in names(first) if not name.startswith(".")]
