@@ -36,7 +36,7 @@ def test_a_missing_command_with_other_options_is_a_sentence(run: Run, words: tup
 
 def test_the_help_of_assets_has_whole_sentences(run: Run) -> None:
     lines = run("assets", "-h").out.partition("Commands:\n")[2].splitlines()
-    assert len(lines) == 12
+    assert len(lines) == 13
     assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
 
 
