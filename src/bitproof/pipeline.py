@@ -16,8 +16,9 @@ from bitproof.images.config import load_guest_config, read_artifacts
 from bitproof.model.guest_config import GuestConfig
 from bitproof.model.names import KERNEL, MANIFEST, ROOTFS
 from bitproof.model.version import Version
-from bitproof.system.files import Directory, Progress
+from bitproof.system.files import Directory
 from bitproof.system.lock import Waiting, locked, silent
+from bitproof.system.opened import Progress
 
 if TYPE_CHECKING:
     from bitproof.assets.record import Recording

@@ -10,8 +10,9 @@ from bitproof.assets.cleanup import Cleaned, Removal, cleanup
 from bitproof.errors import InputError, UnavailableError
 from bitproof.model.asset_manifest import AssetManifest
 from bitproof.model.version import Version
-from bitproof.system.files import Directory, open_file
+from bitproof.system.files import Directory
 from bitproof.system.lock import LOCK_NAME, hold, locked
+from bitproof.system.opened import open_file
 from tests.assets.layouts import fill, stored, write_manifest
 from tests.evidence import names_in, refusal, tree
 from tests.model.samples import FIRST, document, release

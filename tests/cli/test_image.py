@@ -15,7 +15,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from bitproof import pipeline
 from bitproof.model.inventory import Lock, read_lock
-from bitproof.system.files import ignore
+from bitproof.system.opened import ignore
 from tests.conftest import ARCH, EPOCH, GUEST
 
 from .conftest import BINARY, SCRIPT, Outcome, spawn, temporaries, tree

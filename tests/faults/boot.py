@@ -12,8 +12,8 @@ from pathlib import Path
 from bitproof import pipeline
 from bitproof.assets.resolve import resolve
 from bitproof.model.version import Version
-from bitproof.system.files import OpenFile
 from bitproof.system.hashing import blake3_digest
+from bitproof.system.opened import OpenFile
 from bitproof.vm.verified import VerifiedBootSet, open_verified
 
 

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 from bitproof.images.build import publish
-from bitproof.system.files import Directory, open_file
+from bitproof.system.files import Directory
 from bitproof.system.lock import locked
+from bitproof.system.opened import open_file
 
 
 def main(assets: str, arch: str, new: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 from bitproof.errors import InputError, UnavailableError
 from bitproof.images.build import build_arch, publish
 from bitproof.model.guest_config import GuestConfig
-from bitproof.system.files import Directory, open_file
+from bitproof.system.files import Directory
+from bitproof.system.opened import open_file
 from tests.conftest import ARCH, EPOCH, GUEST, ROOT
 from tests.images.layouts import CONFIG, config_of, names, states
 

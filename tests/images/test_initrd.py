@@ -12,7 +12,8 @@ from bitproof.images.config import Artifacts
 from bitproof.images.initrd import cpio
 from bitproof.images.initrd import image as initrd
 from bitproof.images.kernel.package import KernelFiles
-from bitproof.system.files import Directory, open_file
+from bitproof.system.files import Directory
+from bitproof.system.opened import open_file
 
 VIRTIO = ("virtio_ring", "virtio", "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "overlay")
 

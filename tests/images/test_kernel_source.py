@@ -18,7 +18,8 @@ from bitproof.model.digest import Digest
 from bitproof.model.guest_config import ArchConfig
 from bitproof.model.guest_kernel import KernelSource
 from bitproof.system import process
-from bitproof.system.files import Directory, open_file
+from bitproof.system.files import Directory
+from bitproof.system.opened import open_file
 from tests.conftest import ARCH, EPOCH
 from tests.images.layouts import names
 from tests.images.test_kconfig import NEEDED

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "src" / "bitproof"
-FILES, INSTALL = "system/files.py", "assets/install.py"
+FILES, CONTENT, INSTALL = "system/files.py", "system/content.py", "assets/install.py"
 MANIFEST_LAST = "        store.write_changed(MANIFEST, data)\n"
 COPIES = "        copied = [copy.name for"
 OF_DIRECTORY = '"""Make renames and removals in this directory last."""\n        try:\n            '
@@ -30,7 +30,7 @@ class Mutant:
 
 MUTANTS = (
     Mutant("an asset is not synced", INSTALL, (("os.fsync(target.fd)", "pass"),)),
-    Mutant("a manifest is not synced", FILES, (("os.fsync(file.fd)", "pass"),)),
+    Mutant("a manifest is not synced", CONTENT, (("os.fsync(file.fd)", "pass"),)),
     Mutant("a directory is not synced", FILES, ((f"{OF_DIRECTORY}os.fsync(self.fd)", f"{OF_DIRECTORY}pass"),)),
     Mutant("what a killed command renamed is not synced", FILES, ((UNCHANGED, ""),)),
     Mutant(

@@ -5,7 +5,9 @@ import pytest
 
 from bitproof.errors import UnavailableError
 from bitproof.system import files
-from bitproof.system.files import COPY_CHUNK, Directory, copy_bytes, open_file, reserve
+from bitproof.system.content import copy_bytes, reserve
+from bitproof.system.files import Directory
+from bitproof.system.opened import CHUNK, open_file
 from tests.conftest import Mount
 from tests.evidence import names_in
 
@@ -50,12 +52,12 @@ def test_a_source_that_grows_while_it_is_copied_is_noticed(tmp_path: Path) -> No
 
 
 def test_a_source_that_shrinks_while_it_is_copied_is_noticed(tmp_path: Path) -> None:
-    size = COPY_CHUNK + 10
+    size = CHUNK + 10
     with (tmp_path / "s").open("wb") as stream:
         stream.truncate(size)
     with open_file(tmp_path / "s") as source, (tmp_path / "t").open("wb") as target:
-        done = copy_bytes(source, target.fileno(), size, lambda _: os.truncate(tmp_path / "s", COPY_CHUNK))
-    assert done == COPY_CHUNK
+        done = copy_bytes(source, target.fileno(), size, lambda _: os.truncate(tmp_path / "s", CHUNK))
+    assert done == CHUNK
 
 
 def test_a_copy_across_file_systems_is_the_source(mounted: Mount, tmp_path: Path) -> None:

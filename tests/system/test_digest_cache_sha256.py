@@ -8,8 +8,9 @@ import pytest
 
 from bitproof.system import digest_cache, hashing
 from bitproof.system.digest_cache import CACHE_NAME, DigestCache
-from bitproof.system.files import Directory, open_file
+from bitproof.system.files import Directory
 from bitproof.system.hashing import both_digests
+from bitproof.system.opened import open_file
 
 OLD = 1_600_000_000
 SHA256 = hashlib.sha256(b"bytes").hexdigest()

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from bitproof.errors import InputError, UnavailableError
-from bitproof.system.files import Directory, exists, is_temporary, open_file, read_file, write_all
+from bitproof.system.content import write_all
+from bitproof.system.files import Directory, is_temporary
+from bitproof.system.opened import exists, open_file, read_file
 from tests.evidence import names_in, refusal
 
 

@@ -7,7 +7,6 @@ from blake3 import blake3
 
 from bitproof.errors import UnavailableError
 from bitproof.model.digest import Digest
-from bitproof.system.files import open_file
 from bitproof.system.hashing import (
     MAPPED,
     Digests,
@@ -17,6 +16,7 @@ from bitproof.system.hashing import (
     sha256_digest,
     unmapped_digest,
 )
+from bitproof.system.opened import open_file
 
 KNOWN = [
     (

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from bitproof.errors import UnavailableError
-from bitproof.system.files import Directory, open_file
+from bitproof.system.files import Directory
 from bitproof.system.lock import LOCK_NAME, claim, hold, locked
+from bitproof.system.opened import open_file
 from tests.system.conftest import Script
 
 HOLDER = """

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from bitproof.errors import UnavailableError
-from bitproof.system.files import open_file
 from bitproof.system.hashing import blake3_digest, bytes_digest
+from bitproof.system.opened import open_file
 from bitproof.system.process import find_program, run
 
 SLEEP = [find_program("sleep", "coreutils"), "60"]

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from bitproof.errors import InputError, UnavailableError
-from bitproof.system.files import Directory, OpenFile, is_temporary, write_synced
+from bitproof.system.content import write_synced
+from bitproof.system.files import Directory, is_temporary
+from bitproof.system.opened import OpenFile
 from tests.conftest import Mount
 from tests.evidence import names_in, refusal
 from tests.system.conftest import Script
@@ -188,7 +190,8 @@ def test_a_killed_writer_leaves_the_old_bytes_and_a_temporary_that_is_known_as_o
     code = """
 import os, signal, sys
 from pathlib import Path
-from bitproof.system.files import Directory, write_all
+from bitproof.system.content import write_all
+from bitproof.system.files import Directory
 with Directory(Path(sys.argv[1])) as directory, directory.staged("f", 0o644) as file:
     write_all(file.fd, b"half")
     os.kill(os.getpid(), signal.SIGKILL)

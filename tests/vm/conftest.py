@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bitproof.model.asset_manifest import BootPins, PinnedFile
-from bitproof.system.files import open_file
 from bitproof.system.hashing import blake3_digest
+from bitproof.system.opened import open_file
 from bitproof.vm.accelerator import TCG, Accelerator
 from bitproof.vm.verified import VerifiedBootSet, VmConfig, open_verified
 

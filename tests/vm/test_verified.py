@@ -9,8 +9,8 @@ from bitproof.images.rootfs.verity import append_tree
 from bitproof.model.asset_manifest import BootPins, PinnedFile
 from bitproof.model.hash_tree import find_verity
 from bitproof.system import lock, process
-from bitproof.system.files import open_file
 from bitproof.system.hashing import blake3_digest
+from bitproof.system.opened import open_file
 from bitproof.vm.launch import launch
 from bitproof.vm.verified import VmConfig, open_unverified, open_verified
 

@@ -18,8 +18,9 @@ from bitproof.assets.store import load_keep_list, load_manifest
 from bitproof.errors import UnavailableError
 from bitproof.model.asset_manifest import AssetManifest, BootPins
 from bitproof.model.names import KNOWN_ARCHES, MANIFEST, is_hash_name, is_signature
-from bitproof.system.files import Directory, OpenFile, is_temporary, open_file
+from bitproof.system.files import Directory, is_temporary
 from bitproof.system.lock import Waiting, claim, locked, silent
+from bitproof.system.opened import OpenFile, open_file
 
 LEGACY_PREFIX = "v"
 

@@ -19,19 +19,11 @@ from bitproof.model.asset_manifest import AssetManifest, PinnedFile
 from bitproof.model.decode import MAX_JSON
 from bitproof.model.digest import Digest
 from bitproof.model.names import MANIFEST, hash_name
-from bitproof.system.files import (
-    Directory,
-    OpenFile,
-    Progress,
-    copy_bytes,
-    ignore,
-    open_file,
-    read_file,
-    reserve,
-    unavailable,
-)
+from bitproof.system.content import copy_bytes, reserve
+from bitproof.system.files import Directory
 from bitproof.system.hashing import blake3_digest, unmapped_digest
 from bitproof.system.lock import Waiting, locked, silent
+from bitproof.system.opened import OpenFile, Progress, ignore, open_file, read_file, unavailable
 
 MODE = 0o444
 

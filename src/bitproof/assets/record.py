@@ -18,7 +18,8 @@ from bitproof.model.digest import Digest
 from bitproof.model.names import CHECKSUMS, FLAT_ARCH, INITRD, KERNEL, KNOWN_ARCHES, MANIFEST, ROOTFS, arch_key
 from bitproof.model.verity import Verity, data_blocks_of
 from bitproof.system.digest_cache import DigestCache, check_unchanged
-from bitproof.system.files import Directory, OpenFile, Progress, ignore
+from bitproof.system.files import Directory
+from bitproof.system.opened import OpenFile, Progress, ignore
 
 BootNames = tuple[str, str, str]
 """The logical names of kernel, initrd and rootfs."""

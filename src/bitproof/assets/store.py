@@ -13,7 +13,8 @@ from bitproof.errors import InputError, UnavailableError
 from bitproof.model.asset_manifest import Asset, AssetManifest, BootAssets
 from bitproof.model.decode import MAX_JSON, parse_json
 from bitproof.model.names import FLAT_ARCH, INITRD, KEEP_LIST, KERNEL, MANIFEST, ROOTFS, check_name, hash_name
-from bitproof.system.files import Directory, exists, read_file
+from bitproof.system.files import Directory
+from bitproof.system.opened import exists, read_file
 
 LOGICAL = (KERNEL, INITRD, *ROOTFS)
 

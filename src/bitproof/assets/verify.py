@@ -16,8 +16,8 @@ from bitproof.errors import BitproofError, InputError
 from bitproof.model.asset_manifest import Asset, AssetManifest
 from bitproof.model.names import CHECKSUMS, MANIFEST
 from bitproof.model.report import Finding, Report, Verdict
-from bitproof.system.files import Progress, exists, ignore, open_file, read_file
 from bitproof.system.hashing import blake3_digest
+from bitproof.system.opened import Progress, exists, ignore, open_file, read_file
 
 FIXES = {
     Mode.DEV: "repacked since it was recorded: bitproof assets manifest; else bitproof assets build",

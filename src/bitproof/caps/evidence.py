@@ -18,7 +18,8 @@ from bitproof.model.digest import Digest
 from bitproof.proof.explain import explain
 from bitproof.proof.explanation import Explanation
 from bitproof.proof.inputs import INPUTS_SUFFIX, MAX_INPUTS, RecordedInputs
-from bitproof.system.files import Directory, copy_bytes
+from bitproof.system.content import copy_bytes
+from bitproof.system.files import Directory
 from bitproof.system.hashing import sha256_digest
 from bitproof.system.lock import locked
 

@@ -22,9 +22,10 @@ from bitproof.model.caps_manifest import (
     parse_caps_manifest,
 )
 from bitproof.model.digest import Digest
-from bitproof.system.files import Directory, read_file
+from bitproof.system.files import Directory
 from bitproof.system.git.repository import head
 from bitproof.system.lock import Waiting, locked, silent
+from bitproof.system.opened import read_file
 from bitproof.system.threads import awaited, threads
 
 REMOTES = 8

@@ -13,7 +13,8 @@ from pathlib import Path
 from bitproof.errors import InputError
 from bitproof.model.caps_manifest import Cap
 from bitproof.model.digest import Digest
-from bitproof.system.files import Directory, OpenFile, Progress, ignore
+from bitproof.system.files import Directory
+from bitproof.system.opened import OpenFile, Progress, ignore
 
 
 @dataclass(frozen=True, slots=True)

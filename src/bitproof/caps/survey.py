@@ -12,8 +12,9 @@ from bitproof.errors import BitproofError, UnavailableError
 from bitproof.model.caps_manifest import Cap
 from bitproof.model.digest import Digest
 from bitproof.system.digest_cache import DigestCache
-from bitproof.system.files import Directory, OpenFile, exists
+from bitproof.system.files import Directory
 from bitproof.system.git.head import head
+from bitproof.system.opened import OpenFile, exists
 
 MAX_OTHERS = 10_000
 """Remembered digests of files that this survey does not ask for; more are forgotten."""

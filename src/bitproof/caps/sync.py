@@ -16,7 +16,7 @@ from bitproof.errors import BitproofError, IntegrityError, UnavailableError
 from bitproof.model.caps_manifest import Cap
 from bitproof.model.digest import Digest
 from bitproof.model.report import Finding, Verdict
-from bitproof.system.files import unavailable
+from bitproof.system.opened import unavailable
 from bitproof.system.threads import awaited, threads
 
 if TYPE_CHECKING:  # imported where used: a sync that has nothing to do needs no threads

@@ -15,7 +15,7 @@ from bitproof.errors import BitproofError, UnavailableError
 from bitproof.model.caps_manifest import Cap, CapsManifest
 from bitproof.model.digest import Digest
 from bitproof.model.report import Finding, Report, Verdict
-from bitproof.system.files import Progress, ignore
+from bitproof.system.opened import Progress, ignore
 
 RESYNC = "bitproof caps sync {id}"
 RECOMPOSE = "bitproof caps compose"

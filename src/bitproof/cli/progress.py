@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bitproof.cli.session import Session
-from bitproof.system.files import Progress, ignore
+from bitproof.system.opened import Progress, ignore
 
 WORTH_SHOWING = 256 << 20
 """Below this many bytes a copy or a hash takes well under a second."""

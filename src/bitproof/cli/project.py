@@ -12,7 +12,7 @@ from bitproof.cli.settings import Settings, find_settings, host_arch
 from bitproof.errors import InputError, UnavailableError
 from bitproof.model.names import MANIFEST, arch_key, check_name
 from bitproof.model.version import Version
-from bitproof.system.files import unavailable
+from bitproof.system.opened import unavailable
 
 PATH = click.Path(path_type=Path)
 

@@ -12,7 +12,7 @@ from bitproof.errors import InputError, Problem, UnavailableError, shown
 from bitproof.model.decode import MAX_TOML, Table, parse_toml
 from bitproof.model.names import arch_key
 from bitproof.model.version import Version
-from bitproof.system.files import read_file
+from bitproof.system.opened import read_file
 
 FILE = "bitproof.toml"
 DEFAULT_HOME = "~/.bitproof"

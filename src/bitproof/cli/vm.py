@@ -37,7 +37,7 @@ from bitproof.model.decode import MAX_JSON
 from bitproof.model.guest_config import Resources
 from bitproof.model.names import MANIFEST
 from bitproof.model.version import Version
-from bitproof.system.files import read_file
+from bitproof.system.opened import read_file
 from bitproof.vm.accelerator import Accelerator, choose
 from bitproof.vm.launch import launch, launch_unverified, run_doctor
 from bitproof.vm.qemu import find_qemu

@@ -37,8 +37,10 @@ from bitproof.images.supply import ANY, Supply
 from bitproof.model.guest_config import ArchConfig, GuestConfig
 from bitproof.model.inventory import Inventory
 from bitproof.model.names import INITRD, KERNEL, ROOTFS
-from bitproof.system.files import Directory, OpenFile, copy_bytes, is_temporary, open_file, reserve, write_synced
+from bitproof.system.content import copy_bytes, reserve, write_synced
+from bitproof.system.files import Directory, is_temporary
 from bitproof.system.hashing import blake3_digest
+from bitproof.system.opened import OpenFile, open_file
 from bitproof.system.process import find_program
 
 Stage = Callable[[str], None]

@@ -13,7 +13,8 @@ from pathlib import Path
 from bitproof.errors import InputError, Problem
 from bitproof.model.decode import MAX_TOML
 from bitproof.model.guest_config import GuestConfig, read_guest_config
-from bitproof.system.files import Directory, OpenFile, open_file
+from bitproof.system.files import Directory
+from bitproof.system.opened import OpenFile, open_file
 
 INIT = "init"
 PROGRAMS = "bin"

@@ -21,7 +21,7 @@ from bitproof.errors import BitproofError, InputError, Problem, UnavailableError
 from bitproof.images.inventory.packages import NOTE
 from bitproof.model.guest_config import ArchConfig
 from bitproof.model.names import arch_key
-from bitproof.system.files import unavailable
+from bitproof.system.opened import unavailable
 from bitproof.system.process import find_program, run
 
 DEBIAN_ARCHES = {"x86_64": "amd64", "arm64": "arm64"}

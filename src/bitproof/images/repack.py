@@ -13,7 +13,9 @@ from bitproof.images.initrd import image as initrd
 from bitproof.images.initrd.cpio import MAX_FIELD
 from bitproof.model.guest_config import GuestConfig
 from bitproof.model.names import INITRD
-from bitproof.system.files import Directory, OpenFile, copy_bytes, write_synced
+from bitproof.system.content import copy_bytes, write_synced
+from bitproof.system.files import Directory
+from bitproof.system.opened import OpenFile
 
 PIECE = 1 << 20
 """Bytes that are compared at a time."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Self
 from bitproof.errors import BitproofError, UnavailableError
 from bitproof.model.decode import parse_json
 from bitproof.model.digest import Algorithm, Digest
-from bitproof.system.files import Directory, OpenFile, Progress, ignore
+from bitproof.system.files import Directory
+from bitproof.system.opened import OpenFile, Progress, ignore
 
 if TYPE_CHECKING:  # imported where used: when nothing changed, nothing is hashed
     from bitproof.system.hashing import Digests

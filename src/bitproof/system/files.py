@@ -1,4 +1,4 @@
-"""The one way to open, write, copy and remove files.
+"""Directories, and the one way to write, replace and remove what is in them.
 
 Writing goes one way:
 
@@ -11,163 +11,18 @@ Nothing is ever written in place: a booting VM may hold the old inode. Names are
 symlinks are not followed. A failed ``fsync`` is a failure and is never retried. Who may write at all is `lock`'s job.
 """
 
-import errno
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bitproof.errors import InputError, UnavailableError
-
-Progress = Callable[[int], None]
-"""Told how many more bytes are done."""
+from bitproof.system.content import write_synced
+from bitproof.system.opened import OpenFile, close, open_below, unavailable
 
 TEMPORARY_PREFIX = ".bitproof-"
 TEMPORARY_SUFFIX = ".tmp"
-COPY_CHUNK = 32 << 20
-
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_FIXES = {
-    errno.ENOENT: "check the path",
-    errno.EACCES: "check the permissions",
-    errno.EPERM: "check the permissions",
-    errno.EROFS: "the file system is read-only; write elsewhere or remount it",
-    errno.ENOSPC: "free some disk space and try again",
-    errno.EDQUOT: "free some disk space and try again",
-    errno.EMFILE: "raise the limit of open files (ulimit -n)",
-}
-
-
-def unavailable(error: OSError, what: str, where: object) -> UnavailableError:
-    """An operating system's refusal in bitproof's words."""
-    fix = _FIXES.get(error.errno or 0, "")
-    return UnavailableError(what, where=where, found=error.strerror or str(error), fix=fix)
-
-
-def ignore(_: int) -> None:
-    """Progress nobody watches."""
-
-
-class OpenFile:
-    """An open regular file: a descriptor, the path it was opened by, and its state when it was opened."""
-
-    def __init__(self, fd: int, path: Path) -> None:
-        self.fd = fd
-        self.path = path
-        self.stat = os.fstat(fd)
-
-    @property
-    def size(self) -> int:
-        """Bytes, when it was opened."""
-        return self.stat.st_size
-
-    def read(self, limit: int) -> bytes:
-        """The whole file, but no more than ``limit`` + 1 bytes, so that a caller sees when it is too large.
-
-        Raises:
-            UnavailableError: it cannot be read.
-        """
-        chunks = []
-        left = limit + 1
-        try:
-            while left and (chunk := os.pread(self.fd, min(left, COPY_CHUNK), limit + 1 - left)):
-                chunks.append(chunk)
-                left -= len(chunk)
-        except OSError as error:
-            raise unavailable(error, "the file cannot be read", self.path) from None
-        return b"".join(chunks)
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        """``size`` bytes from ``offset`` on; fewer at the end of the file.
-
-        Raises:
-            UnavailableError: it cannot be read.
-        """
-        try:
-            return os.pread(self.fd, size, offset)
-        except OSError as error:
-            raise unavailable(error, "the file cannot be read", self.path) from None
-
-    def sync(self) -> None:
-        """Make the bytes last.
-
-        Raises:
-            UnavailableError: they may not.
-        """
-        try:
-            os.fsync(self.fd)
-        except OSError as error:
-            raise unavailable(error, "the file cannot be synced", self.path) from None
-
-    def close(self) -> None:
-        """Close the descriptor."""
-        close(self.fd, self.path)
-
-    def __enter__(self) -> Self:
-        """Closed at the end of the block."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close."""
-        self.close()
-
-
-def close(fd: int, path: Path) -> None:
-    """Close a descriptor.
-
-    Raises:
-        UnavailableError: the system refused, as a network file system can.
-    """
-    try:
-        os.close(fd)
-    except OSError as error:
-        raise unavailable(error, "the file cannot be closed", path) from None
-
-
-def open_file(path: Path, what: str = "the file") -> OpenFile:
-    """Open a regular file for reading; the last part of ``path`` may not be a symlink.
-
-    Raises:
-        UnavailableError: it cannot be opened.
-        InputError: it is a symlink, a directory, a FIFO or a device.
-    """
-    return _opened(path, path, None, what)
-
-
-def _opened(name: Path | str, path: Path, dir_fd: int | None, what: str) -> OpenFile:
-    try:
-        file = OpenFile(os.open(name, _READ, dir_fd=dir_fd), path)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise InputError(f"{what} is a symlink", where=path, expected="a regular file") from None
-        raise unavailable(error, f"{what} cannot be opened", path) from None
-    if not stat.S_ISREG(file.stat.st_mode):
-        file.close()
-        raise InputError(f"{what} is not a regular file", where=path)
-    return file
-
-
-def read_file(path: Path, limit: int, what: str = "the file") -> bytes:
-    """The bytes of a small file, at most ``limit`` + 1 of them. Raises as `open_file` does."""
-    with open_file(path, what) as file:
-        return file.read(limit)
-
-
-def exists(path: Path) -> bool:
-    """Whether there is something at ``path``, symlinks followed.
-
-    Raises:
-        UnavailableError: that cannot be told, as in a directory that may not be searched.
-    """
-    try:
-        return path.exists()
-    except OSError as error:
-        raise unavailable(error, "the file cannot be examined", path) from None
 
 
 def _make(path: Path) -> None:
@@ -246,7 +101,7 @@ class Directory:
 
     def open(self, name: str, what: str = "the file") -> OpenFile:
         """Open a regular file below this directory. Raises as `open_file` does."""
-        return _opened(name, self.path / name, self.fd, what)
+        return open_below(name, self.path / name, self.fd, what)
 
     def write(self, name: str, data: bytes, *, mode: int = 0o644) -> None:
         """Put ``data`` under ``name``: the old bytes or the new ones, never a mix, and there after a power cut."""
@@ -364,83 +219,3 @@ class Directory:
 def is_temporary(name: str) -> bool:
     """Whether ``name`` is a temporary of `Directory.staged`."""
     return name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX)
-
-
-def write_all(fd: int, data: bytes) -> None:
-    """Write all of ``data``, however little the system takes at a time."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def reserve(target: int, size: int) -> None:
-    """Take ``size`` bytes of the disk at once for a new file that a copy will fill.
-
-    A full disk is known before the first byte is copied, and writing blocks that are already there is a fifth quicker
-    (docs/benchmarks.md). Nothing depends on it: a file system that cannot is left alone.
-    """
-    try:
-        os.posix_fallocate(target, 0, size)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
-            raise
-
-
-def write_synced(file: OpenFile, data: bytes, offset: int = 0) -> None:
-    """Write ``data`` to the end of a new file, make all of it last, and read it back.
-
-    Args:
-        file: the new file.
-        data: what is written.
-        offset: how many bytes the file has already.
-
-    Raises:
-        UnavailableError: what landed is something else.
-        OSError: the system refused.
-    """
-    write_all(file.fd, data)
-    os.fsync(file.fd)
-    landed = file.read_at(offset, len(data) + 1)
-    if landed != data:
-        expected, found = f"{len(data)} bytes", f"{len(landed)} bytes{', others' if len(landed) == len(data) else ''}"
-        fix = "check the disk and its file system"
-        raise UnavailableError(
-            "the file is not what was written", where=file.path, expected=expected, found=found, fix=fix
-        )
-
-
-def copy_bytes(source: OpenFile, target: int, size: int, progress: Progress = ignore) -> int:
-    """Copy the file from its start to ``target``, at most ``size`` + 1 bytes; a reflink where the file system can.
-
-    Returns:
-        How many bytes were copied: not ``size`` when the source is shorter or longer.
-    """
-    methods = [_by_copy_file_range, _by_sendfile, _by_read]
-    done = 0
-    while done <= size:
-        try:
-            count = methods[0](source.fd, target, min(COPY_CHUNK, size + 1 - done), done)
-        except OSError as error:
-            if error.errno not in {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP} or len(methods) == 1:
-                raise
-            methods.pop(0)
-            continue
-        if not count:
-            break
-        done += count
-        progress(count)
-    return done
-
-
-def _by_copy_file_range(source: int, target: int, count: int, offset: int) -> int:
-    return os.copy_file_range(source, target, count, offset_src=offset)
-
-
-def _by_sendfile(source: int, target: int, count: int, offset: int) -> int:
-    return os.sendfile(target, source, offset, count)
-
-
-def _by_read(source: int, target: int, count: int, offset: int) -> int:
-    chunk = os.pread(source, min(count, 1 << 20), offset)
-    write_all(target, chunk)
-    return len(chunk)

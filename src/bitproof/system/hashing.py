@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from bitproof.errors import UnavailableError
 from bitproof.model.digest import Digest
-from bitproof.system.files import OpenFile, Progress, ignore, unavailable
+from bitproof.system.opened import OpenFile, Progress, ignore, unavailable
 
 MAPPED = 1 << 20
 """From this size on, a file is hashed through a memory map, on all cores."""

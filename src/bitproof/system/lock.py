@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bitproof.errors import UnavailableError
-from bitproof.system.files import Directory, OpenFile, close, unavailable
+from bitproof.system.files import Directory
+from bitproof.system.opened import OpenFile, close, unavailable
 
 LOCK_NAME = ".bitproof.lock"
 

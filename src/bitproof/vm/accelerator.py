@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bitproof.errors import InputError
 from bitproof.model.names import arch_key
-from bitproof.system.files import write_all
+from bitproof.system.content import write_all
 from bitproof.system.process import ENVIRONMENT, end_group, tethered
 
 KVM = "kvm"

@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from bitproof.errors import BitproofError, InputError, IntegrityError, UnavailableError
 from bitproof.model.report import Report
-from bitproof.system.files import unavailable
 from bitproof.system.interruption import signals_interrupt
+from bitproof.system.opened import unavailable
 from bitproof.system.process import ENVIRONMENT, end_group, last_lines, tethered
 from bitproof.vm.accelerator import Accelerator, choose
 from bitproof.vm.guest import DOCTOR, MAX_RESULT, quoted_command, read_doctor

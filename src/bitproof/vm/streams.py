@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from bitproof.system.files import unavailable
+from bitproof.system.opened import unavailable
 
 HIGH_WATER = 256 << 10
 """Bytes that may wait for a slow reader."""

@@ -24,8 +24,9 @@ from bitproof.model.guest_config import CPUS, MEMORY_MIB
 from bitproof.model.names import MANIFEST, is_hash_name
 from bitproof.model.verity import Verity
 from bitproof.system import lock
-from bitproof.system.files import OpenFile, Progress, copy_bytes, ignore, open_file, unavailable
+from bitproof.system.content import copy_bytes
 from bitproof.system.hashing import blake3_digest
+from bitproof.system.opened import OpenFile, Progress, ignore, open_file, unavailable
 
 ARCHES = ("x86_64", "arm64")
 MAX_APPEND = 1024

@@ -24,7 +24,8 @@ from bitproof.errors import BitproofError, IntegrityError, UnavailableError
 from bitproof.model.caps_manifest import Cap, CapsManifest
 from bitproof.model.digest import Digest
 from bitproof.proof.inputs import INPUTS_SUFFIX, RecordedInputs
-from bitproof.system.files import Directory, unavailable
+from bitproof.system.files import Directory
+from bitproof.system.opened import unavailable
 
 NO_ROOM = os.strerror(errno.ENOSPC)
 """What every program says of a full disk: builds run in the C locale, and so do Python's messages."""

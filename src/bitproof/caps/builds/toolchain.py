@@ -7,8 +7,8 @@ from pathlib import Path
 from bitproof.caps.builds.environment import Job, found
 from bitproof.errors import BitproofError
 from bitproof.proof.inputs import Program
-from bitproof.system.files import open_file
 from bitproof.system.hashing import sha256_digest
+from bitproof.system.opened import open_file
 from bitproof.system.process import run
 
 _HOST = re.compile(r"^(?:host: |Target: |Built for )([A-Za-z0-9_.-]+)$", re.ASCII | re.MULTILINE)

@@ -23,7 +23,8 @@ from bitproof.errors import InputError, IntegrityError, UnavailableError
 from bitproof.proof.interface import interface
 from bitproof.proof.reader import WasmError
 from bitproof.proof.wasm import CUSTOM, MAX_SIZE, Binary, parse
-from bitproof.system.files import Directory, open_file
+from bitproof.system.files import Directory
+from bitproof.system.opened import open_file
 
 COMPONENTS = "target/component/"
 PREVIEW1 = "wasi_snapshot_preview1"

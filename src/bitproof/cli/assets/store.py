@@ -183,7 +183,7 @@ def cleanup(
     from bitproof.assets.cleanup import cleanup as clean_up
     from bitproof.assets.pins import parse_pins
     from bitproof.model.decode import MAX_JSON
-    from bitproof.system.files import read_file
+    from bitproof.system.opened import read_file
 
     store = base or settings().store(os.environ).value
     pins = [parse_pins(read_file(path, MAX_JSON, "the pins"), str(path)) for path in pin_files]

@@ -12,8 +12,8 @@ from bitproof.cli.session import Session, pass_session
 from bitproof.errors import BitproofError, InputError, shown
 from bitproof.model.caps_manifest import Cap
 from bitproof.model.report import Finding, Report, Verdict
-from bitproof.system.files import read_file
 from bitproof.system.git.repository import head
+from bitproof.system.opened import read_file
 from bitproof.system.process import run
 
 MAX_PLAN = 16 << 20

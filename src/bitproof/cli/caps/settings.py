@@ -16,7 +16,7 @@ from bitproof.cli.settings import Settings
 from bitproof.errors import InputError, Problem, shown
 from bitproof.model.caps_manifest import MANIFEST_NAME, MAX_CAPS_MANIFEST, CapsManifest, parse_caps_manifest
 from bitproof.model.decode import Table, child, nearest
-from bitproof.system.files import read_file
+from bitproof.system.opened import read_file
 
 if TYPE_CHECKING:  # imported where used: looking and verifying need neither builds nor git
     from bitproof.caps.builds.environment import BuildSettings, CapBuild

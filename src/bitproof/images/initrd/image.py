@@ -24,8 +24,9 @@ from bitproof.images.initrd.modules import (
     read_index,
 )
 from bitproof.model.digest import Digest
-from bitproof.system.files import Directory, OpenFile, read_file
+from bitproof.system.files import Directory
 from bitproof.system.hashing import blake3_digest, bytes_digest
+from bitproof.system.opened import OpenFile, read_file
 
 if TYPE_CHECKING:  # a repack fetches no kernel
     from bitproof.images.kernel.package import KernelFiles

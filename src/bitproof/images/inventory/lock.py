@@ -7,7 +7,8 @@ from bitproof.errors import UnavailableError
 from bitproof.model.decode import MAX_JSON
 from bitproof.model.inventory import Lock, read_lock
 from bitproof.model.names import INVENTORY
-from bitproof.system.files import Directory, exists, read_file
+from bitproof.system.files import Directory
+from bitproof.system.opened import exists, read_file
 
 
 def load_lock(path: Path) -> Lock:

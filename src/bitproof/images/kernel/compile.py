@@ -14,7 +14,7 @@ from bitproof.errors import InputError, IntegrityError
 from bitproof.images.debian import Job
 from bitproof.images.kernel.kconfig import lacking, options, unmet
 from bitproof.images.kernel.toolchain import TARGETS, find
-from bitproof.system.files import OpenFile
+from bitproof.system.opened import OpenFile
 from bitproof.system.process import last_lines, run, run_logged
 
 TIMEOUT = 4 * 3600.0

@@ -20,8 +20,9 @@ from bitproof.model.digest import Digest
 from bitproof.model.guest_config import ArchConfig
 from bitproof.model.names import KERNEL
 from bitproof.proof.inputs import INPUTS_SUFFIX, MAX_INPUTS, RecordedInputs, differing
-from bitproof.system.files import Directory, OpenFile, open_file
+from bitproof.system.files import Directory
 from bitproof.system.hashing import blake3_digest, sha256_digest
+from bitproof.system.opened import OpenFile, open_file
 
 PREFIX = ".kernel-"
 """What the names of recorded inputs begin with: a dot, so that no manifest or cleanup takes them for assets."""

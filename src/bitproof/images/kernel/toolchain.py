@@ -12,8 +12,8 @@ from bitproof.errors import Problem, UnavailableError
 from bitproof.images.kernel.kconfig import options
 from bitproof.model.names import arch_key
 from bitproof.proof.inputs import Program
-from bitproof.system.files import open_file
 from bitproof.system.hashing import sha256_digest
+from bitproof.system.opened import open_file
 from bitproof.system.process import ENVIRONMENT, run
 
 ASKED = 20.0

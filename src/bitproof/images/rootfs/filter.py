@@ -17,7 +17,7 @@ from typing import IO
 
 from bitproof.errors import InputError, Problem
 from bitproof.images.config import OverlayEntry, kind_of
-from bitproof.system.files import open_file
+from bitproof.system.opened import open_file
 
 MOUNT_POINTS = {"proc": 0o755, "sys": 0o755, "dev": 0o755, "run": 0o755, "tmp": 0o1777}
 FIXED = {"etc/hostname": b"bitproof\n", "etc/machine-id": b""}

@@ -6,7 +6,7 @@ from pathlib import Path
 from bitproof.errors import UnavailableError
 from bitproof.images.debian import TIMEOUT, Job
 from bitproof.model.guest_config import ArchConfig
-from bitproof.system.files import open_file
+from bitproof.system.opened import open_file
 from bitproof.system.process import find_program, run
 
 EROFS_UUID = "b17b00f0-0000-4000-8000-000000000000"

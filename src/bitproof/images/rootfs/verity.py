@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bitproof.model.hash_tree import SALT, superblock, tree_blocks
 from bitproof.model.verity import BLOCK, total_blocks
-from bitproof.system.files import open_file
 from bitproof.system.hashing import mapped
+from bitproof.system.opened import open_file
 
 
 def append_tree(image: Path) -> None:

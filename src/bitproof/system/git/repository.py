@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bitproof.errors import InputError, Problem, UnavailableError, shown
-from bitproof.system.files import Directory, unavailable
+from bitproof.system.files import Directory
 from bitproof.system.git.config import HARDENED, Setting, judge, parse_listing
 from bitproof.system.git.head import git_directory, head
+from bitproof.system.opened import unavailable
 from bitproof.system.process import OverdueError, find_program, run, tethered
 
 __all__ = ["Git", "Repository", "head"]
