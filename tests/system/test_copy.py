@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bitproof.errors import UnavailableError
-from bitproof.system import files
+from bitproof.system import content
 from bitproof.system.content import copy_bytes, reserve
 from bitproof.system.files import Directory
 from bitproof.system.opened import CHUNK, open_file
