@@ -76,7 +76,7 @@ def test_a_copy_between_two_of_one_kind_is_the_source(mounted: Mount) -> None:
 @pytest.mark.parametrize("method", ["_by_copy_file_range", "_by_sendfile", "_by_read"])
 def test_every_way_to_copy_goes_on_at_its_offset(tmp_path: Path, method: str) -> None:
     (tmp_path / "s").write_bytes(DATA)
-    way = getattr(files, method)
+    way = getattr(content, method)
     with open_file(tmp_path / "s") as source, (tmp_path / "t").open("wb") as target:
         done = 0
         while done < len(DATA):
