@@ -166,3 +166,16 @@ def test_two_running_machines_share_a_file(tmp_path: Path) -> None:
         hold(one)
         hold(other)
         assert not claim(one)
+
+
+def test_a_lock_that_was_given_back_is_free_though_a_child_still_has_its_file(tmp_path: Path) -> None:
+    with Directory(tmp_path) as directory:
+        with locked(directory):
+            lock = str(tmp_path / LOCK_NAME)
+            (number,) = (link.name for link in Path("/proc/self/fd").iterdir() if os.path.realpath(link) == lock)
+            inherited = os.dup(int(number))
+        try:
+            with locked(directory, wait=False):
+                pass
+        finally:
+            os.close(inherited)

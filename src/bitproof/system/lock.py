@@ -48,7 +48,7 @@ def locked(
         _take(fd, path, wait=wait, waiting=waiting)
         yield
     finally:
-        close(fd, path)
+        _give_back(fd, path)
 
 
 def _take(fd: int, path: Path, *, wait: bool, waiting: Waiting) -> None:
@@ -66,6 +66,16 @@ def _take(fd: int, path: Path, *, wait: bool, waiting: Waiting) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX)
     except OSError as error:
         raise unavailable(error, "the lock cannot be taken", path) from None
+
+
+def _give_back(fd: int, path: Path) -> None:
+    """Unlock and close: closing alone leaves the lock to a child of another thread that is not yet its program."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    except OSError as error:
+        raise unavailable(error, "the lock cannot be given back", path) from None
+    finally:
+        close(fd, path)
 
 
 def hold(file: OpenFile) -> None:
