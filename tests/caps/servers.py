@@ -241,7 +241,10 @@ class Account:
         if trusting is not None:
             binds["/etc/ssl/certs/ca-certificates.crt"] = trusting
         mounts = " && ".join(f"mount --bind '{source}' {target}" for target, source in binds.items())
-        return ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", f'{mounts} && exec "$@"', "sh"]
+        # unshare cannot make them private itself in a chroot, whose root is no mount
+        private = "if mountpoint -q /; then mount --make-rprivate /; fi"
+        script = f'{private} && {mounts} && exec "$@"'
+        return ["/usr/bin/unshare", "--mount", "--propagation", "unchanged", "/bin/sh", "-c", script, "sh"]
 
     def key(self, name: str) -> Path:
         """A new key that may log in."""
