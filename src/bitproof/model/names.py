@@ -18,6 +18,8 @@ MANIFEST = "manifest.json"
 CHECKSUMS = "B3SUMS"
 KEEP_LIST = "keep"
 """The store's own list of what cleanup keeps."""
+SIGNERS = ".bitproof-signers"
+"""The store's own list of who signs its manifests."""
 SIDE_FILES = ("inventory.json", "sbom.cdx.json")
 """What a build writes beside the images of an arch, and no manifest lists."""
 INVENTORY, SBOM = SIDE_FILES

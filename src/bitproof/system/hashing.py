@@ -88,6 +88,22 @@ def sha256_digest(file: OpenFile) -> Digest:
         raise unavailable(error, "the file cannot be read", file.path) from None
 
 
+def blake2b_digest(file: OpenFile) -> bytes:
+    """The BLAKE2b-512 of the whole file, as it is now: what minisign signs in its place.
+
+    Raises:
+        UnavailableError: it cannot be read.
+    """
+    import hashlib
+
+    try:
+        with open(file.fd, "rb", buffering=0, closefd=False) as stream:
+            stream.seek(0)
+            return hashlib.file_digest(stream, "blake2b").digest()
+    except OSError as error:
+        raise unavailable(error, "the file cannot be read", file.path) from None
+
+
 def both_digests(file: OpenFile, progress: Progress = ignore) -> Digests:
     """BLAKE3 and SHA-256 at the same time, the second in a thread: it takes longest.
 
