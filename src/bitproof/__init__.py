@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bitproof.api import AssetManifest, cleanup_unused_assets
     from bitproof.assets.cleanup import Cleaned
-    from bitproof.assets.install import Installed, install
+    from bitproof.assets.install import Installed
     from bitproof.assets.resolve import BootSet
     from bitproof.assets.verify import verify
     from bitproof.errors import BitproofError, InputError, IntegrityError, UnavailableError
     from bitproof.model.digest import Digest
     from bitproof.model.report import Finding, Report, Verdict
     from bitproof.model.version import Version
+    from bitproof.signed.install import install
     from bitproof.vm.verified import VerifiedBootSet, VmConfig, open_verified
 
 __all__ = [
@@ -43,13 +44,14 @@ __all__ = [
 _HOMES = {
     "bitproof.api": ("AssetManifest", "cleanup_unused_assets"),
     "bitproof.assets.cleanup": ("Cleaned",),
-    "bitproof.assets.install": ("Installed", "install"),
+    "bitproof.assets.install": ("Installed",),
     "bitproof.assets.resolve": ("BootSet",),
     "bitproof.assets.verify": ("verify",),
     "bitproof.errors": ("BitproofError", "InputError", "IntegrityError", "UnavailableError"),
     "bitproof.model.digest": ("Digest",),
     "bitproof.model.report": ("Finding", "Report", "Verdict"),
     "bitproof.model.version": ("Version",),
+    "bitproof.signed.install": ("install",),
     "bitproof.vm.verified": ("VerifiedBootSet", "VmConfig", "open_verified"),
 }
 

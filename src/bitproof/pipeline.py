@@ -157,13 +157,13 @@ def record_layout(project: Project, tell: Reporters, *, carried: Sequence[str] =
         return _record(assets, occasion, tell, carried=carried)
 
 
-def refresh(project: Project, arch: str, tell: Reporters) -> None:
+def refresh(project: Project, arch: str, tell: Reporters) -> "Recording":
     """The daily driver's first half: repack, then record. Only the initrd gets a fresh pin.
 
     Kernel and rootfs keep the pins of their build, so that a byte that changed there since is refused at boot.
     """
     repack(project, [arch], tell)
-    record_layout(project, tell, carried=(KERNEL, *ROOTFS))
+    return record_layout(project, tell, carried=(KERNEL, *ROOTFS))
 
 
 def _record(assets: Directory, occasion: "Occasion", tell: Reporters, *, carried: Sequence[str] = ()) -> "Recording":

@@ -177,3 +177,28 @@ def test_the_daily_repack_gives_a_fresh_pin_to_the_initrd_only(recorded: Path) -
     assert [name for name in new if new[name] != before[name]] == ["initrd.img"]
     done = bitproof(recorded, "assets", "verify", "--assets", "assets")
     assert (done.code, done.err) == (1, "2 ok, 1 drifted\n")
+
+
+def test_vm_shell_signs_what_it_recorded_with_the_developers_key(recorded: Path, tmp_path: Path) -> None:
+    home = tmp_path / "product"
+    environment: dict[str, Any] = {"BITPROOF_HOME": str(home), "BITPROOF_ACCEL": "tcg"}
+    (recorded / "guest/artifacts/bin/fresh").write_text("#!/bin/sh\n")
+
+    done = bitproof(recorded, "-v", "vm", "shell", "true", **environment)
+
+    assert done.code == 0, done.err
+    key = home / "keys/developer.pub"
+    assert "the developer's key" in done.err
+    assert bitproof(recorded, "trust", "verify", "--key", str(key)).code == 0
+    assert bitproof(recorded, "assets", "resolve", "--assets", "assets", "--require-signature", str(key)).code == 0
+    before = (recorded / "assets/manifest.json.minisig").read_bytes()
+    assert "signed already" in bitproof(recorded, "-v", "vm", "shell", "true", **environment).err
+    assert (recorded / "assets/manifest.json.minisig").read_bytes() == before
+
+
+def test_vm_shell_boots_unsigned_where_no_key_can_be_made(recorded: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    done = bitproof(recorded, "vm", "shell", "true", BITPROOF_HOME=str(tmp_path / "file"), BITPROOF_ACCEL="tcg")
+    assert done.code == 0, done.err
+    assert done.err.startswith("warning: assets/manifest.json is not signed: the directory of the public key")
+    assert not (recorded / "assets/manifest.json.minisig").exists()

@@ -132,7 +132,18 @@ def test_the_completion_script_is_for_this_command() -> None:
     subprocess.run(["bash", "-n"], input=done.stdout, check=True, text=True)
 
 
-HEAVY = ("asyncio", "blake3", "importlib.metadata", "rich", "subprocess", "tomlkit", "tomllib", "zstandard")
+HEAVY = (
+    "asyncio",
+    "bitproof.trust",
+    "blake3",
+    "cryptography",
+    "importlib.metadata",
+    "rich",
+    "subprocess",
+    "tomlkit",
+    "tomllib",
+    "zstandard",
+)
 
 
 def test_resolve_imports_nothing_heavy(store: Path) -> None:

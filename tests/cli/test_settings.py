@@ -192,7 +192,7 @@ def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
 
 def test_doctor_says_where_every_setting_comes_from(project: Path, tmp_path: Path, run: Run) -> None:
     file = project / "bitproof.toml"
-    file.write_text('[product]\nversion = "1.0.1"\n[assets]\ndir = "images"\n')
+    file.write_text('[product]\nversion = "1.0.1"\n[assets]\ndir = "images"\n[trust]\nkeys = ["a.pub"]\n')
     done = run("doctor")
     assert done.out.endswith(
         f"settings         {file}  (found upwards from the working directory)\n"
@@ -201,6 +201,7 @@ def test_doctor_says_where_every_setting_comes_from(project: Path, tmp_path: Pat
         "artifacts        guest/artifacts  (default)\n"
         f"store            {tmp_path}/home/.bitproof/assets  (default)\n"
         f"binary version   1.0.1  (product.version of {file})\n"
+        f"trust keys       a.pub  ({file})\n"
     )
 
 

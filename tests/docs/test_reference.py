@@ -77,7 +77,7 @@ def test_a_command_has_a_section_with_just_its_options(name: str) -> None:
 
 
 def test_every_section_of_a_command_is_of_one_that_there_is() -> None:
-    groups = ("assets ", "caps ", "init ", "vm ")
+    groups = ("assets ", "caps ", "init ", "trust ", "vm ")
     assert [name for name in sections(page("cli")) if name.startswith(groups) and name not in COMMANDS] == []
 
 

@@ -7,7 +7,8 @@ The manifest is written last, byte for byte as it was, so a reader sees the old 
 import os
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from bitproof.system.files import Directory
 from bitproof.system.hashing import blake3_digest, unmapped_digest
 from bitproof.system.lock import Waiting, locked, silent
 from bitproof.system.opened import OpenFile, Progress, ignore, open_file, read_file, unavailable
+
+Switch = Callable[[Directory, bytes], AbstractContextManager[None]]
+"""What goes on around the moment when these bytes become the store's manifest, under its lock; raising refuses."""
 
 MODE = 0o444
 
@@ -82,6 +86,7 @@ def install(
     progress: Progress = ignore,
     wait: bool = True,
     waiting: Waiting = silent,
+    switch: Switch = lambda _store, _manifest: nullcontext(),
 ) -> Installed:
     """Install the current release of a dev layout into a store.
 
@@ -92,6 +97,7 @@ def install(
         progress: told the bytes that are done.
         wait: wait for another writer of the store; else fail at once.
         waiting: told the lock's path before waiting.
+        switch: what has to happen around the manifest's writing, and may refuse it.
 
     Raises:
         IntegrityError: a file is not what the manifest says; nothing is left of it and the old manifest stands.
@@ -104,7 +110,8 @@ def install(
     check_collisions(manifest, load_manifest_if_any(base / MANIFEST))
     with Directory(base, create=True, what="the store") as store, locked(store, wait=wait, waiting=waiting):
         copied = [copy.name for copy in copies if _bring(store, copy, progress)]
-        store.write_changed(MANIFEST, data)
+        with switch(store, data):
+            store.write_changed(MANIFEST, data)
         present = tuple(copy.name for copy in copies if copy.name not in copied)
         return Installed(str(manifest.current), store.path, tuple(copied), present)
 

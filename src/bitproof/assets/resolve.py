@@ -4,6 +4,7 @@ In a dev layout the paths are the logical names and the pins are the current rel
 a store `compat` chooses the release, and paths and pins come from that same release. Nothing is read but the manifest.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ from bitproof.model.asset_manifest import AssetManifest, BootPins
 from bitproof.model.version import Version
 
 DEV_VERSION = "dev"
+
+Load = Callable[[Path], AssetManifest]
+"""How a manifest is read, when it has to be proved first."""
 
 
 class BootSet(NamedTuple):
@@ -42,7 +46,9 @@ class BootSet(NamedTuple):
         return {**versions, "mode": str(self.mode), **{name: str(path) for name, path in paths.items()}}
 
 
-def resolve(base: Path, binary_version: Version | None, arch: str, *, dev: bool = False) -> BootSet:
+def resolve(
+    base: Path, binary_version: Version | None, arch: str, *, dev: bool = False, load: Load | None = None
+) -> BootSet:
     """Find the boot set for a binary in a dev layout or a store.
 
     Args:
@@ -50,6 +56,7 @@ def resolve(base: Path, binary_version: Version | None, arch: str, *, dev: bool 
         binary_version: None is the manifest's ``binaries.current``.
         arch: the manifest's key.
         dev: it is a dev layout, whether the arch is there or not; else that is for its files to show.
+        load: reads the manifest, which then has to be there in a dev layout too.
 
     Raises:
         UnavailableError: no manifest in a store, or files that are missing, all named at once.
@@ -57,8 +64,9 @@ def resolve(base: Path, binary_version: Version | None, arch: str, *, dev: bool 
     """
     place = find_place(base, arch, dev=dev)
     if place.mode is Mode.DEV:
-        return _resolve_dev(load_manifest_if_any(place.manifest), binary_version, place)
-    return _resolve_installed(load_manifest(place.manifest), binary_version, place)
+        manifest = load(place.manifest) if load else load_manifest_if_any(place.manifest)
+        return _resolve_dev(manifest, binary_version, place)
+    return _resolve_installed((load or load_manifest)(place.manifest), binary_version, place)
 
 
 def resolve_in(manifest: AssetManifest, base: Path, binary_version: Version, arch: str) -> BootSet:

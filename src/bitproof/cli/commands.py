@@ -11,6 +11,7 @@ COMMANDS = {
     "caps": "bitproof.cli.commands:caps",
     "doctor": "bitproof.cli.doctor:doctor",
     "init": "bitproof.cli.commands:init",
+    "trust": "bitproof.cli.commands:trust",
     "vm": "bitproof.cli.commands:vm",
 }
 ASSETS = {
@@ -39,6 +40,11 @@ CAPS = {
 INIT = {
     "vm": "bitproof.cli.init:vm",
     "caps": "bitproof.cli.init:caps",
+}
+TRUST = {
+    "keygen": "bitproof.cli.trust.keygen:keygen",
+    "sign": "bitproof.cli.trust.sign:sign",
+    "verify": "bitproof.cli.trust.verify:verify",
 }
 VM = {
     "boot": "bitproof.cli.vm:boot",
@@ -115,6 +121,12 @@ def caps() -> None:
 @common
 def init() -> None:
     """Write a small working project."""
+
+
+@click.group(cls=LazyGroup, homes=TRUST)
+@common
+def trust() -> None:
+    """Sign releases, and check who signed them."""
 
 
 @click.group(cls=LazyGroup, homes=VM)

@@ -160,6 +160,7 @@ def _values(found: Settings) -> dict[str, tuple[str, str]]:
     rows["binary version"] = (
         _row(version.value, version.source) if version else ("none", "the manifest's binaries.current")
     )
+    rows["trust keys"] = (", ".join(found.keys), str(found.path)) if found.keys else ("none", "default")
     return rows
 
 

@@ -42,6 +42,8 @@ class Settings(NamedTuple):
     given: frozenset[str] = frozenset()
     caps: Mapping[str, object] = {}
     """The ``[caps]`` table as it is written; ``cli.caps.settings`` reads it."""
+    keys: tuple[str, ...] = ()
+    """``trust.keys``: public keys, or their files, relative to ``root``."""
 
     def directory(self, key: str) -> Setting[Path]:
         """``assets``, ``config`` or ``artifacts``, below the file's directory."""
@@ -56,11 +58,16 @@ class Settings(NamedTuple):
         """
         if directory := environ.get("BITPROOF_ASSETS_DIR"):
             return Setting(Path(directory), "BITPROOF_ASSETS_DIR")
+        home, source = self.home_directory(environ)
+        return Setting(home / "assets", source)
+
+    def home_directory(self, environ: Mapping[str, str]) -> Setting[Path]:
+        """``BITPROOF_HOME``, ``product.home``, ``~/.bitproof``. Raises as `store`."""
         if home := environ.get("BITPROOF_HOME"):
-            return Setting(Path(home) / "assets", "BITPROOF_HOME")
+            return Setting(Path(home), "BITPROOF_HOME")
         if self.home:
-            return Setting(_expanded(self.home, environ) / "assets", f"product.home of {self.path}")
-        return Setting(_expanded(DEFAULT_HOME, environ) / "assets", "default")
+            return Setting(_expanded(self.home, environ), f"product.home of {self.path}")
+        return Setting(_expanded(DEFAULT_HOME, environ), "default")
 
     def binary_version(self) -> Setting[Version] | None:
         """``product.version``, else what ``product.version_from`` says; None when neither is set."""
@@ -106,6 +113,7 @@ def read_settings(data: bytes, path: Path) -> Settings:
         artifacts=assets.text("artifacts", "guest/artifacts"),
         given=frozenset(f"{table.path}.{key}" for table in (product, assets) for key in table.values),
         caps=root.table("caps", required=False).values,
+        keys=root.table("trust", required=False).texts("keys"),
     )
     _only_known(root, product, assets)
     if problems:

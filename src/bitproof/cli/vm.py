@@ -31,12 +31,14 @@ from bitproof.cli.project import binary_version as version_wanted
 from bitproof.cli.render import print_report
 from bitproof.cli.session import F, Session, pass_session
 from bitproof.cli.settings import host_arch
+from bitproof.cli.signatures import keys_wanted, sign_fresh, signature_option
 from bitproof.errors import InputError
 from bitproof.images.config import load_guest_config
 from bitproof.model.decode import MAX_JSON
 from bitproof.model.guest_config import Resources
 from bitproof.model.names import MANIFEST
 from bitproof.model.version import Version
+from bitproof.signed.resolve import resolve_signed
 from bitproof.system.opened import read_file
 from bitproof.vm.accelerator import Accelerator, choose
 from bitproof.vm.launch import launch, launch_unverified, run_doctor
@@ -86,8 +88,8 @@ def machine_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def where_options(command: F) -> F:
-    """``--base``, ``--assets``, ``--binary-version`` and ``--arch``: which boot set."""
-    return base_option(assets_option(binary_version_option(arch_option(command))))
+    """``--base``, ``--assets``, ``--binary-version``, ``--arch``, ``--require-signature``: which boot set."""
+    return base_option(assets_option(binary_version_option(arch_option(signature_option(command)))))
 
 
 @click.command(context_settings=COMMAND_LAST)
@@ -135,14 +137,15 @@ def boot(
 def shell(
     session: Session, machine: MachineOptions, command: tuple[str, ...], assets: Path | None, arch: str | None
 ) -> int:
-    """The daily driver: repack the initrd, record it, verify all, boot.
+    """The daily driver: repack the initrd, record it, sign, verify all, boot.
 
     Without COMMAND there is a shell on the guest's console; one word alone is a line for the guest's shell. Only the
     initrd gets a fresh pin: a kernel or a rootfs that is no longer what was built is refused.
     """
     what = project(assets)
     with reporters(session) as tell:
-        pipeline.refresh(what, arch or host_arch(), tell)
+        recording = pipeline.refresh(what, arch or host_arch(), tell)
+    sign_fresh(session, what.assets / MANIFEST, changed=recording.changed)
     boot_set = resolve(what.assets, what.binary_version, arch or host_arch(), dev=True)
     return _boot(session, boot_set, machine, ("sh", "-c", *command) if len(command) == 1 else command)
 
@@ -167,12 +170,19 @@ def doctor(session: Session, machine: MachineOptions, **where: Any) -> int:  # n
     return print_report(session, report)
 
 
-def _find(base: Path | None, assets: Path | None, binary_version: Version | None, arch: str | None) -> BootSet:
+def _find(
+    base: Path | None,
+    assets: Path | None,
+    binary_version: Version | None,
+    arch: str | None,
+    signers: tuple[str, ...],
+) -> BootSet:
     found = settings()
     where = store_or_layout(base, assets, found)
     wanted = version_wanted(binary_version, found)
     with when_unusable(where / MANIFEST, MAKE_STORE if assets is None else MAKE_LAYOUT):
-        return resolve(where, wanted, arch or host_arch(), dev=assets is not None)
+        keys = keys_wanted(signers, found)
+        return resolve_signed(where, wanted, arch or host_arch(), keys, dev=assets is not None)
 
 
 def _boot(session: Session, boot_set: BootSet, machine: MachineOptions, command: Sequence[str]) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from bitproof.assets.resolve import BootSet
-from bitproof.assets.resolve import resolve as find_boot_set
 from bitproof.assets.store import load_keep_list, load_manifest
 from bitproof.cli.project import (
     MAKE_LAYOUT,
@@ -29,8 +28,10 @@ from bitproof.cli.project import (
 from bitproof.cli.render import facts
 from bitproof.cli.session import Session, pass_session
 from bitproof.cli.settings import host_arch
+from bitproof.cli.signatures import keys_wanted, signature_option
 from bitproof.model.names import MANIFEST
 from bitproof.model.version import Version
+from bitproof.signed.resolve import resolve_signed
 
 FORMATS = ("text", "args", "env", "json")
 
@@ -39,26 +40,37 @@ FORMATS = ("text", "args", "env", "json")
 @assets_option
 @base_option
 @arches_option
+@signature_option
 @wait_option
 @pass_session
-def install(session: Session, assets: Path | None, base: Path | None, arches: tuple[str, ...], wait: bool) -> None:
+def install(
+    session: Session,
+    assets: Path | None,
+    base: Path | None,
+    arches: tuple[str, ...],
+    signers: tuple[str, ...],
+    wait: bool,
+) -> None:
     """Copy the current release of a dev layout into the store.
 
     Files get hash names, and every byte that lands is proved. What is there already is not copied; what is damaged is
-    replaced.
+    replaced. A manifest's signature goes along; after a signed manifest no unsigned one is accepted.
     """
-    from bitproof.assets.install import install as install_assets
     from bitproof.assets.install import planned_size
     from bitproof.cli.progress import byte_progress
+    from bitproof.signed.install import check_layout
+    from bitproof.signed.install import install as install_release
 
     found = settings()
     layout = assets or found.directory("assets").value
     store = base or found.store(os.environ).value
     wanted = arches_or_host(arches)
+    keys = keys_wanted(signers, found)
     with when_unusable(layout / MANIFEST, MAKE_LAYOUT):
+        check_layout(layout, store, keys)
         size = planned_size(layout, wanted)
     with when_unusable(store / MANIFEST, MAKE_STORE), byte_progress(session, "installing", size) as progress:
-        done = install_assets(layout, store, wanted, progress=progress, wait=wait, waiting=waiting_note(session))
+        done = install_release(layout, store, wanted, keys, progress=progress, wait=wait, waiting=waiting_note(session))
     lines = [f"{done.base}: assets {done.version}"]
     lines += [
         f"  {'installed' if name in done.copied else 'present':<9} {name}" for name in (*done.copied, *done.present)
@@ -71,6 +83,7 @@ def install(session: Session, assets: Path | None, base: Path | None, arches: tu
 @arch_option
 @base_option
 @assets_option
+@signature_option
 @click.option(
     "--format",
     "form",
@@ -85,6 +98,7 @@ def resolve(
     arch: str | None,
     base: Path | None,
     assets: Path | None,
+    signers: tuple[str, ...],
     form: str,
     explain: bool,
     **versions: Version | None,
@@ -97,7 +111,8 @@ def resolve(
     version = binary_version(versions["binary_version"], found)
     where = store_or_layout(base, assets, found)
     with when_unusable(where / MANIFEST, MAKE_STORE if assets is None else MAKE_LAYOUT):
-        boot = find_boot_set(where, version, arch or host_arch(), dev=assets is not None)
+        keys = keys_wanted(signers, found)
+        boot = resolve_signed(where, version, arch or host_arch(), keys, dev=assets is not None)
     if explain:
         session.note(explanation(boot))
     if session.json or form == "json":

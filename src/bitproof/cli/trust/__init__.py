@@ -1,0 +1,1 @@
+"""``bitproof trust``: keys and signatures."""
