@@ -10,10 +10,13 @@ from pathlib import Path
 from bitproof.images.initrd import image as initrd
 from bitproof.images.initrd.cpio import directory as cpio_directory
 from bitproof.model.names import MANIFEST
+from bitproof.signed.install import install as install_signed
 from bitproof.system.digest_cache import QUIET_NS
 from tests.assets.layouts import build, fill, installed, recorded, stored, write_manifest
 from tests.images.layouts import CONFIG
 from tests.model.samples import BINARY, FIRST, document, release
+from tests.signed.releases import sign
+from tests.trust.keys import ALICE, publics
 
 ARCH = "x86_64"
 SETTLED_NS = QUIET_NS + 5_000_000
@@ -79,6 +82,16 @@ def _record(root: Path) -> None:
 
     with Directory(root / ASSETS) as assets:
         record(assets, NOW)
+
+
+def _older_signed_release(root: Path) -> None:
+    """As `_older_release`, and both are signed, by the same key."""
+    recorded(root / ASSETS)
+    sign(root / ASSETS, ALICE)
+    install_signed(root / ASSETS, root / STORE, [ARCH], publics(ALICE))
+    build(root / ASSETS, "b")
+    _record(root)
+    sign(root / ASSETS, ALICE)
 
 
 def _damaged_store(root: Path) -> None:
@@ -161,6 +174,13 @@ CASES = (
         lay_out=_older_release,
         place=STORE,
         last=_LAST_INSTALLED,
+    ),
+    Case(
+        name="signed over an older signed one",
+        command="install",
+        argv=(*_INSTALL, STORE, "--require-signature", ALICE.public.text()),
+        lay_out=_older_signed_release,
+        place=STORE,
     ),
     Case(name="over a damaged file", command="install", argv=(*_INSTALL, STORE), lay_out=_damaged_store, place=STORE),
     Case(name="the first", command="manifest", argv=_MANIFEST, lay_out=_built, place=ASSETS, last=_LAST_RECORDED),

@@ -3,7 +3,8 @@
 - A file is written under a random temporary name that nobody can plant, never in place.
 - What is renamed into place was synced after the last change of its bytes and its mode.
 - A directory is synced after a name in it was made, replaced or removed, before anything is acknowledged.
-- The manifest is renamed last, and when all that it names lasts.
+- The manifest is renamed last, and when all that it names lasts. Its signature follows; it is there already, under a
+  name bound to the manifest.
 - What another run has done is made to last before it is acknowledged again.
 - All of this happens while the lock is held.
 - What a running VM could hold is claimed for as long as its removal takes.
@@ -17,7 +18,7 @@ from tests.faults.cases import Case
 from tests.faults.oracle import LOCK, Expected
 from tests.faults.trace import Call
 
-MANIFEST = "manifest.json"
+MANIFEST, SIGNATURE = "manifest.json", "manifest.json.minisig"
 RANDOM = re.compile(r"\.bitproof-[0-9a-f]{16}\.tmp", re.ASCII)
 CHANGES = ("write", "pwrite64", "copy_file_range", "sendfile", "ftruncate", "fchmod")
 SYNCS = ("fsync", "fdatasync")
@@ -104,7 +105,7 @@ def _directories_last(run: Path, calls: Iterable[Call]) -> Iterator[str]:
         elif call.name in SYNCS:
             pending.pop(path, "")
         elif call.name.startswith("rename"):
-            if done and not path.name.startswith("."):
+            if done and not path.name.startswith(".") and path.name != SIGNATURE:
                 yield f"{path.name} comes after {done}"
             if path.name == MANIFEST:
                 yield from (f"{MANIFEST} comes before {what} lasts" for what in pending.values())
