@@ -24,6 +24,7 @@ from typing import TypeVar
 from bitproof.errors import InputError, UnavailableError
 from bitproof.images.config import open_kernel, read_artifacts
 from bitproof.images.debian import Job, check_programs_run, debian_arch, workspace
+from bitproof.images.drivers.choose import Driver
 from bitproof.images.initrd import image as initrd
 from bitproof.images.inventory.packages import rootfs_packages
 from bitproof.images.inventory.sbom import describe
@@ -78,9 +79,8 @@ def build_arch(
     """
     wanted = config.arch(arch)
     checked_epoch(epoch)
-    check_build(config, [arch], config_dir=config_dir, artifacts=artifacts, supply=supply)
     guest = read_artifacts(artifacts)
-    driver = supply.check(wanted, config_dir)
+    driver = _checked(wanted, config_dir, supply)
     stage(f"driver {driver.name}: {driver.reason}")
     with workspace() as work:
         stop = threading.Event()
@@ -131,13 +131,19 @@ def check_build(
     """
     read_artifacts(artifacts)
     for arch in arches:
-        _check(config.arch(arch), config_dir)
-        supply.check(config.arch(arch), config_dir)
-        with workspace() as work:
-            check_packer(config.arch(arch), work)
+        _checked(config.arch(arch), config_dir, supply)
 
 
-def _check(config: ArchConfig, config_dir: Path) -> None:
+def _checked(config: ArchConfig, config_dir: Path, supply: Supply) -> Driver:
+    """The driver for an arch that can be built here."""
+    _check_kernel(config, config_dir)
+    driver = supply.check(config, config_dir)
+    with workspace() as work:
+        check_packer(config, work)
+    return driver
+
+
+def _check_kernel(config: ArchConfig, config_dir: Path) -> None:
     debian_arch(config.arch)
     check_programs_run(config.arch)
     if config.kernel.compiled:
