@@ -73,6 +73,37 @@ def copy_bytes(source: OpenFile, target: int, size: int, progress: Progress = ig
     return done
 
 
+def copy_range(source: OpenFile, target: int, size: int, *, start: int, offset: int) -> int:
+    """Copy bytes from one place in a file to another place in another one.
+
+    Args:
+        source: where they are.
+        target: a descriptor open for writing.
+        size: how many.
+        start: where they begin in ``source``.
+        offset: where they go in ``target``.
+
+    Returns:
+        How many there were: fewer than ``size`` at the end of the source.
+
+    Raises:
+        OSError: the system refused.
+    """
+    done = 0
+    while done < size:
+        count = min(CHUNK, size - done)
+        try:
+            copied = os.copy_file_range(source.fd, target, count, start + done, offset + done)
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
+                raise
+            copied = os.pwrite(target, os.pread(source.fd, min(count, 1 << 20), start + done), offset + done)
+        if not copied:
+            break
+        done += copied
+    return done
+
+
 def _by_copy_file_range(source: int, target: int, count: int, offset: int) -> int:
     return os.copy_file_range(source, target, count, offset_src=offset)
 
