@@ -10,7 +10,8 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "src" / "bitproof"
-FILES, CONTENT, INSTALL = "system/files.py", "system/content.py", "assets/install.py"
+FILES, CONTENT = "system/files.py", "system/content.py"
+INSTALL, LANDING = "assets/install.py", "assets/landing.py"
 MANIFEST_LAST = "        store.write_changed(MANIFEST, data)\n"
 COPIES = "        copied = [copy.name for"
 OF_DIRECTORY = '"""Make renames and removals in this directory last."""\n        try:\n            '
@@ -29,7 +30,7 @@ class Mutant:
 
 
 MUTANTS = (
-    Mutant("an asset is not synced", INSTALL, (("os.fsync(target.fd)", "pass"),)),
+    Mutant("an asset is not synced", LANDING, (("os.fsync(target.fd)", "pass"),)),
     Mutant("a manifest is not synced", CONTENT, (("os.fsync(file.fd)", "pass"),)),
     Mutant("a directory is not synced", FILES, ((f"{OF_DIRECTORY}os.fsync(self.fd)", f"{OF_DIRECTORY}pass"),)),
     Mutant("what a killed command renamed is not synced", FILES, ((UNCHANGED, ""),)),

@@ -5,26 +5,24 @@ The manifest is written last, byte for byte as it was, so a reader sees the old 
 """
 
 import os
-import stat
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from bitproof.assets.compat import check_collisions
+from bitproof.assets.landing import digest_while_syncing, is_there
 from bitproof.assets.pins import current_pins
 from bitproof.assets.store import find_dev, find_place, load_manifest, load_manifest_if_any
 from bitproof.errors import IntegrityError
 from bitproof.model.asset_manifest import AssetManifest, PinnedFile
 from bitproof.model.decode import MAX_JSON
-from bitproof.model.digest import Digest
 from bitproof.model.names import MANIFEST, hash_name
 from bitproof.system.content import copy_bytes, reserve
 from bitproof.system.files import Directory
-from bitproof.system.hashing import blake3_digest, unmapped_digest
+from bitproof.system.hashing import unmapped_digest
 from bitproof.system.lock import Waiting, locked, silent
-from bitproof.system.opened import OpenFile, Progress, ignore, open_file, read_file, unavailable
+from bitproof.system.opened import Progress, ignore, open_file, read_file
 
 Switch = Callable[[Directory, bytes], AbstractContextManager[None]]
 """What goes on around the moment when these bytes become the store's manifest, under its lock; raising refuses."""
@@ -118,7 +116,7 @@ def install(
 
 def _bring(store: Directory, copy: Copy, progress: Progress) -> bool:
     """Put one file into the store unless its bytes are there already; returns whether it was copied."""
-    if _is_there(store, copy):
+    if is_there(store, copy.name, copy.pin):
         progress(copy.pin.size or 0)
         return False
     with open_file(copy.source, "the asset") as source, store.staged(copy.name, MODE) as target:
@@ -128,43 +126,10 @@ def _bring(store: Directory, copy: Copy, progress: Progress) -> bool:
         if done != size:
             found = f"{unmapped_digest(source)}, {os.fstat(source.fd).st_size} bytes"
             raise _differs(copy, expected=f"{copy.pin.digest}, {size} bytes", found=found)
-        digest = _digest_while_syncing(target)
+        digest = digest_while_syncing(target)
         if digest != copy.pin.digest:
             raise _differs(copy, found=str(digest), expected=str(copy.pin.digest))
     return True
-
-
-def _is_there(store: Directory, copy: Copy) -> bool:
-    """Whether the store has the file with the right bytes, to last; a damaged or planted one is as good as none."""
-    state = store.stat(copy.name)
-    if state is None or not stat.S_ISREG(state.st_mode) or copy.pin.size not in {None, state.st_size}:
-        return False
-    with store.open(copy.name, "the installed asset") as file:
-        if blake3_digest(file) != copy.pin.digest:
-            return False
-        file.sync()  # whoever put it there need not have
-        return True
-
-
-def _digest_while_syncing(target: OpenFile) -> Digest:
-    """The digest of what landed, computed while the disk is busy with ``fsync``."""
-    failures: list[OSError] = []
-
-    def sync() -> None:
-        try:
-            os.fsync(target.fd)
-        except OSError as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=sync)
-    thread.start()
-    try:
-        digest = blake3_digest(OpenFile(target.fd, target.path))
-    finally:
-        thread.join()
-    if failures:
-        raise unavailable(failures[0], "the file cannot be synced", target.path)
-    return digest
 
 
 def _differs(copy: Copy, *, expected: str, found: str) -> IntegrityError:

@@ -5,10 +5,11 @@ The order, under the store's lock: the signature under its bound name; the list 
 store's manifest has its signature, and somebody in the list made it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from bitproof.assets.install import Installed
 from bitproof.assets.install import install as copy_release
@@ -22,6 +23,15 @@ from bitproof.system.opened import Progress, exists, ignore, read_file
 from bitproof.trust.comment import is_developers
 from bitproof.trust.minisign import MAX_FILE, PublicKey, Signature
 from bitproof.trust.signers import Signers
+
+
+class Offer(NamedTuple):
+    """A manifest that wants to become a store's, its signature if there is one, and where both are from."""
+
+    data: bytes
+    where: str
+    signature: bytes | None
+    place: str
 
 
 def install(
@@ -53,21 +63,42 @@ def install(
         InputError: a bad manifest, a malformed signature, a missing arch, two digests with one hash name.
         UnavailableError: a missing file, a full disk, a permission.
     """
-    switch = partial(_switched, assets, keys)
+    switch = partial(switched, partial(_offered, assets), keys)
     return copy_release(assets, base, arches, progress=progress, wait=wait, waiting=waiting, switch=switch)
 
 
 def check_layout(assets: Path, base: Path, keys: tuple[PublicKey, ...]) -> None:
     """Refuse early what `install` would refuse after the copying. Raises as that."""
     data = read_file(assets / MANIFEST, MAX_JSON, "the manifest")
-    _accepted(assets, data, keys, base, remembered(base))
+    accepted(_offered(assets, data), keys, base, remembered(base))
+
+
+def _offered(assets: Path, data: bytes) -> Offer:
+    """A dev layout's manifest, with the signature beside it."""
+    place = assets / SIGNATURE
+    there = exists(place) or place.is_symlink()
+    signature = read_file(place, MAX_FILE, "the signature") if there else None
+    return Offer(data, str(assets / MANIFEST), signature, str(place))
 
 
 @contextmanager
-def _switched(assets: Path, keys: tuple[PublicKey, ...], store: Directory, data: bytes) -> Iterator[None]:
-    """What goes on around the moment when ``data`` becomes the store's manifest."""
+def switched(
+    offered: Callable[[bytes], Offer], keys: tuple[PublicKey, ...], store: Directory, data: bytes
+) -> Iterator[None]:
+    """What goes on around the moment when ``data`` becomes the store's manifest.
+
+    Args:
+        offered: the manifest with its signature.
+        keys: who may sign; none are the store's own signers.
+        store: whose manifest it becomes, locked.
+        data: the manifest.
+
+    Raises:
+        IntegrityError: the manifest is not signed, or by nobody who may.
+        InputError: a malformed signature.
+    """
     before = remembered(store.path)
-    signature = _accepted(assets, data, keys, store.path, before)
+    signature = accepted(offered(data), keys, store.path, before)
     if signature is None:
         yield
         return
@@ -91,24 +122,20 @@ def _forget(store: Directory, bound: str) -> None:
         store.sync()
 
 
-def _accepted(
-    assets: Path, data: bytes, keys: tuple[PublicKey, ...], base: Path, before: Signers | None
-) -> bytes | None:
-    """The signature to install with a manifest; None when there is none, and none is needed."""
-    path, place = assets / MANIFEST, assets / SIGNATURE
+def accepted(offer: Offer, keys: tuple[PublicKey, ...], base: Path, before: Signers | None) -> bytes | None:
+    """The signature to install with a manifest; None when there is none, and none is needed. Raises as `switched`."""
     signers = Signers(keys) if keys else before
-    if exists(place) or place.is_symlink():
-        signature = read_file(place, MAX_FILE, "the signature")
-        admit(data, path, signature, place, signers or Signers())
-        made = Signature.parse(signature, str(place))
-        return None if signers is None and is_developers(made.trusted_comment) else signature
+    if offer.signature is not None:
+        admit(offer.data, Path(offer.where), offer.signature, Path(offer.place), signers or Signers())
+        made = Signature.parse(offer.signature, offer.place)
+        return None if signers is None and is_developers(made.trusted_comment) else offer.signature
     if signers is None:
         return None
     if keys:
-        raise unsigned(path, signers)
+        raise unsigned(Path(offer.where), signers)
     raise IntegrityError(
         "an unsigned manifest would take the place of a signed one",
-        where=path,
+        where=offer.where,
         expected=str(signers),
         found=f"no {SIGNATURE} beside it",
         fix=f"the owner of the key signs it: bitproof trust sign; to give signatures up, remove {base / SIGNERS}",

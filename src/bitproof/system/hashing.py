@@ -134,3 +134,10 @@ def both_digests(file: OpenFile, progress: Progress = ignore) -> Digests:
 def bytes_digest(data: bytes) -> Digest:
     """The BLAKE3 digest of bytes in memory."""
     return Digest("blake3", blake3(data).hexdigest())
+
+
+def bytes_sha256(data: bytes) -> Digest:
+    """SHA-256 of bytes at hand."""
+    import hashlib
+
+    return Digest("sha256", hashlib.sha256(data).hexdigest())

@@ -1,0 +1,86 @@
+"""Begin a channel, and open one to change it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+from bitproof.channel.layout import check_channel, metadata_path
+from bitproof.channel.ports import Backend
+from bitproof.channel.repository import Repository
+from bitproof.channel.roles import Duty, Edition, Signers, first_edition, new_root, sign
+from bitproof.channel.trusted import ALWAYS, LIMITS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Trust
+from bitproof.errors import InputError, UnavailableError
+
+
+@contextmanager
+def opened(backend: Backend, channel: str) -> Iterator[Repository]:
+    """A channel, to change it.
+
+    Raises:
+        IntegrityError: what lies there does not hold together.
+        UnavailableError: there is no such channel, or its place does not serve.
+    """
+    with backend.exclusive(check_channel(channel)):
+        yield Repository(backend, channel, load(backend, channel))
+
+
+def load(backend: Backend, channel: str, root: bytes | None = None) -> Edition:
+    """A channel's present state, proved from its first root on, or from a given one.
+
+    Raises:
+        IntegrityError: what lies there does not hold together.
+        UnavailableError: there is no such channel, or its place does not serve.
+    """
+    root = root or first_root(backend, channel)
+    trust = Trust(backend, channel, {ROOT: root}, ALWAYS, lambda _role, _data: None)
+    trust.update()
+    found = trust.set
+    return Edition(found.root, found.targets, found.snapshot, found.timestamp, trust.timestamp)
+
+
+def first_root(backend: Backend, channel: str) -> bytes:
+    """The root that a channel began with, which nothing proves.
+
+    Raises:
+        UnavailableError: there is no such channel.
+    """
+    data = backend.read(metadata_path(channel, ROOT, 1), LIMITS[ROOT])
+    if data is None:
+        raise UnavailableError(
+            "there is no such channel", where=f"{backend.where} channel {channel}", fix="bitproof channel init"
+        )
+    return data
+
+
+def create(
+    backend: Backend, channel: str, duties: Mapping[str, Duty], days: Mapping[str, int], signers: Signers, now: datetime
+) -> bytes:
+    """Begin a channel without a release.
+
+    Args:
+        backend: its place.
+        channel: its name.
+        duties: the keys of each role.
+        days: how long each role's metadata holds.
+        signers: who signs each role now.
+        now: UTC.
+
+    Returns:
+        The first root, which clients have to be given by a way they trust.
+
+    Raises:
+        InputError: not enough keys.
+        UnavailableError: there is a channel already, or the place refused.
+    """
+    with backend.exclusive(check_channel(channel)):
+        if backend.read(metadata_path(channel, ROOT, 1), LIMITS[ROOT]) is not None:
+            raise InputError("there is a channel of this name already", where=f"{backend.where} channel {channel}")
+        root = new_root(duties, days, now)
+        left = backend.read(metadata_path(channel, TIMESTAMP), LIMITS[TIMESTAMP])  # by one who died before the root
+        repository = Repository(backend, channel, first_edition(root, now)._replace(timestamp_bytes=left or b""))
+        repository.check(signers, (ROOT, TARGETS, SNAPSHOT, TIMESTAMP))
+        data = sign(root, signers[ROOT])
+        repository.publish({}, {}, signers, now)
+        if not backend.create(metadata_path(channel, ROOT, 1), data):
+            raise UnavailableError("another publisher was faster", where=repository.where, fix="look at its channel")
+        return data

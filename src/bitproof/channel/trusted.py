@@ -1,0 +1,272 @@
+"""What a client believes of a channel: TUF's client workflow over a `Reader`, under one fixed time.
+
+Which metadata is accepted is python-tuf's decision (``TrustedMetadataSet``: signatures, thresholds, versions, hashes,
+expiry). This module fetches, in the order of the specification (section 5), with a cap on every length; hands each
+piece that is accepted to whoever keeps it; and says a refusal in bitproof's words. It decides nothing about releases.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from bitproof.channel.layout import TARGETS as FILES
+from bitproof.channel.layout import metadata_path, named_target_path
+from bitproof.channel.ports import Reader
+from bitproof.errors import IntegrityError, UnavailableError
+from bitproof.model.digest import Digest
+from bitproof.system.hashing import bytes_sha256
+
+if TYPE_CHECKING:
+    from tuf.api.exceptions import RepositoryError
+    from tuf.api.metadata import Targets
+
+ROOT, TIMESTAMP, SNAPSHOT, TARGETS = "root", "timestamp", "snapshot", "targets"
+LIMITS = {ROOT: 512_000, TIMESTAMP: 16_384, SNAPSHOT: 2_000_000, TARGETS: 5_000_000}
+"""Bytes of a role's metadata: those of python-tuf's own client."""
+MAX_ROTATIONS = 256
+"""How many roots are followed in one refresh."""
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+"""A time at which nothing has expired: for who publishes, since an expired channel has to be mended."""
+
+Keep = Callable[[str, bytes], None]
+"""Told a role and its metadata, as soon as these are believed."""
+
+
+class Target(NamedTuple):
+    """A file that the channel's targets role signed; ``custom`` is what the publisher says of it."""
+
+    name: str
+    length: int
+    digest: Digest
+    custom: Mapping[str, object]
+
+
+class Believed(NamedTuple):
+    """A channel's state as it was proved; ``expires`` is the earliest of its four roles' expiries."""
+
+    root_version: int
+    timestamp: bytes
+    expires: datetime
+    targets: Mapping[str, Target]
+
+
+def refresh(reader: Reader, channel: str, local: Mapping[str, bytes], now: datetime, keep: Keep) -> Believed:
+    """Bring what is believed up to date.
+
+    Args:
+        reader: the channel's place.
+        channel: its name.
+        local: metadata that was believed before, by role; the root has to be there.
+        now: the time at which this refresh began; UTC.
+        keep: is given every new piece once it is believed, in the order in which a later refresh needs them.
+
+    Raises:
+        IntegrityError: something is not signed by enough trusted keys, is older than what was believed, has expired, or
+            does not belong to the rest.
+        UnavailableError: the place does not serve, or lacks a piece.
+    """
+    trust = Trust(reader, channel, local, now, keep)
+    trust.update()
+    return trust.believed()
+
+
+class Trust:
+    """The steps of one refresh."""
+
+    def __init__(self, reader: Reader, channel: str, local: Mapping[str, bytes], now: datetime, keep: Keep) -> None:
+        from tuf.api.exceptions import RepositoryError
+        from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
+        from tuf.ngclient.config import EnvelopeType
+
+        self.reader = reader
+        self.channel = channel
+        self.local = local
+        self.keep = keep
+        self.timestamp = b""
+        try:
+            self.set: TrustedMetadataSet = TrustedMetadataSet(local[ROOT], EnvelopeType.METADATA)
+        except RepositoryError as error:
+            raise self._refused(ROOT, error) from None
+        self.set.reference_time = now
+
+    def update(self) -> None:
+        """All of them, in the specification's order."""
+        self.update_root()
+        self.update_timestamp()
+        self.update_snapshot()
+        self.update_targets()
+
+    def update_root(self) -> None:
+        """Follow the chain of roots, each signed by the one before it (section 5.3)."""
+        from tuf.api.exceptions import RepositoryError
+
+        for version in range(self.set.root.version + 1, self.set.root.version + 1 + MAX_ROTATIONS):
+            data = self.reader.read(metadata_path(self.channel, ROOT, version), LIMITS[ROOT])
+            if data is None:
+                return
+            try:
+                self.set.update_root(data)
+            except RepositoryError as error:
+                raise self._refused(ROOT, error) from None
+            self.keep(ROOT, data)
+
+    def update_timestamp(self) -> None:
+        """The only file that changes in its place: newer than the last one, or the same (section 5.4)."""
+        from tuf.api.exceptions import EqualVersionNumberError, RepositoryError
+
+        if before := self.local.get(TIMESTAMP):
+            with suppress(RepositoryError):  # kept for its version only; its keys may have been rotated away
+                self.set.update_timestamp(before)
+        data = self._fetched(TIMESTAMP, None, LIMITS[TIMESTAMP])
+        try:
+            self.set.update_timestamp(data)
+        except EqualVersionNumberError:
+            self.timestamp = before or data
+            return
+        except RepositoryError as error:
+            raise self._refused(TIMESTAMP, error) from None
+        self.timestamp = data
+        self.keep(TIMESTAMP, data)
+
+    def update_snapshot(self) -> None:
+        """Which targets metadata goes with the timestamp (section 5.5)."""
+        from tuf.api.exceptions import RepositoryError
+
+        if before := self.local.get(SNAPSHOT):
+            with suppress(RepositoryError):
+                self.set.update_snapshot(before, trusted=True)
+                return
+        meta = self.set.timestamp.snapshot_meta
+        data = self._fetched(SNAPSHOT, meta.version, meta.length or LIMITS[SNAPSHOT])
+        try:
+            self.set.update_snapshot(data)
+        except RepositoryError as error:
+            raise self._refused(SNAPSHOT, error) from None
+        self.keep(SNAPSHOT, data)
+
+    def update_targets(self) -> None:
+        """What files the channel has (section 5.6)."""
+        from tuf.api.exceptions import RepositoryError
+
+        if before := self.local.get(TARGETS):
+            with suppress(RepositoryError):
+                self.set.update_targets(before)
+                return
+        meta = self.set.snapshot.meta[f"{TARGETS}.json"]
+        data = self._fetched(TARGETS, meta.version, meta.length or LIMITS[TARGETS])
+        try:
+            self.set.update_targets(data)
+        except RepositoryError as error:
+            raise self._refused(TARGETS, error) from None
+        self.keep(TARGETS, data)
+
+    def believed(self) -> Believed:
+        """What was proved."""
+        roles = (self.set.root, self.set.timestamp, self.set.snapshot, self.set.targets)
+        expires = min(role.expires for role in roles)
+        files = files_of(self.set.targets, f"{self.reader.where} channel {self.channel}")
+        return Believed(self.set.root.version, self.timestamp, expires, files)
+
+    def _fetched(self, role: str, version: int | None, limit: int) -> bytes:
+        path = metadata_path(self.channel, role, version)
+        data = self.reader.read(path, min(limit, LIMITS[role]))
+        if data is None:
+            raise UnavailableError(
+                f"the channel has no {role}",
+                where=f"{self.reader.where} {path}",
+                fix=f"check the place and the channel's name, {self.channel!r}",
+            )
+        return data
+
+    def _refused(self, role: str, error: "RepositoryError") -> IntegrityError:
+        """A refusal of python-tuf's, said with the facts that are at hand."""
+        from tuf.api.exceptions import ExpiredMetadataError
+
+        where = f"{self.reader.where} channel {self.channel}"
+        if isinstance(error, ExpiredMetadataError):
+            return self._expired(role, where)
+        what, fix = _REFUSALS.get(type(error).__name__, _MALFORMED)
+        return IntegrityError(what.format(role=role), where=where, found=str(error), fix=fix)
+
+    def _expired(self, role: str, where: str) -> IntegrityError:
+        """An expired piece; what expired may be a piece before the one that was to be read."""
+        late = {name: self.set[name] for name in (ROOT, TIMESTAMP, SNAPSHOT) if name in self._names()}
+        name, expires = next(
+            (
+                (name, f"it expired at {signed.expires:%Y-%m-%d %H:%M:%S} UTC")
+                for name, signed in late.items()
+                if signed.is_expired(self.set.reference_time)
+            ),
+            (role, "it has expired"),
+        )
+        return IntegrityError(
+            f"the channel's {name} has expired",
+            where=where,
+            expected=f"one that holds at {self.set.reference_time:%Y-%m-%d %H:%M:%S} UTC, this machine's time",
+            found=expires,
+            fix="check this machine's clock; else the place serves an old state, or the publisher has to renew it: "
+            "bitproof channel renew",
+        )
+
+    def _names(self) -> set[str]:
+        return {role.type for role in self.set}
+
+
+_MALFORMED = ("the channel's {role} is not usable", "ask the publisher; bitproof channel check finds what is wrong")
+_REFUSALS = {
+    "UnsignedMetadataError": (
+        "the channel's {role} is not signed by enough trusted keys",
+        "do not use it; ask the publisher, by a way you trust, whether its keys were changed",
+    ),
+    "BadVersionNumberError": (
+        "the channel's {role} is older than what this machine has seen, or not the one that belongs to the rest",
+        "do not use it; the place serves an old state: ask the publisher, or use another mirror",
+    ),
+    "LengthOrHashMismatchError": (
+        "the channel's {role} does not belong to the rest of its metadata",
+        "try again, since it may have been published just now; else the place mixes old and new: use another mirror",
+    ),
+}
+
+
+def files_of(targets: "Targets", where: str) -> dict[str, Target]:
+    """The files that a channel has; whatever else was signed is no matter of bitproof's."""
+    files = {}
+    for name, file in targets.targets.items():
+        if name not in FILES:
+            continue
+        try:
+            digest = Digest("sha256", file.hashes.get("sha256", ""))
+        except ValueError as error:
+            raise IntegrityError("the channel's targets are not usable", where=where, found=str(error)) from None
+        files[name] = Target(name, file.length, digest, _custom(file.unrecognized_fields))
+    return files
+
+
+def _custom(fields: Mapping[str, object]) -> Mapping[str, object]:
+    custom = fields.get("custom")
+    return custom if isinstance(custom, dict) else {}
+
+
+def read_target(reader: Reader, channel: str, target: Target) -> bytes:
+    """The bytes of a target, proved.
+
+    Raises:
+        IntegrityError: other bytes, or more of them.
+        UnavailableError: the place lacks it or does not serve.
+    """
+    path = named_target_path(channel, target.name, target.digest.value)
+    data = reader.read(path, target.length)
+    if data is None:
+        raise UnavailableError("the channel lacks a file that it has signed", where=f"{reader.where} {path}")
+    found = bytes_sha256(data)
+    if found != target.digest or len(data) != target.length:
+        raise IntegrityError(
+            f"the channel's {target.name} is not what was signed",
+            where=f"{reader.where} {path}",
+            expected=f"{target.digest}, {target.length} bytes",
+            found=f"{found}, {len(data)} bytes",
+            fix="use another mirror, or ask the publisher",
+        )
+    return data
