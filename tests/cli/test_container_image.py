@@ -42,7 +42,7 @@ def buildah(environment: Mapping[str, str], *words: str) -> str:
 
 
 ON_A_MOUNT_POINT = """#!/bin/sh
-exec unshare --mount --propagation private sh -c '
+exec unshare --mount --propagation unchanged sh -c '
     mount --rbind / "$0" && exec chroot "$0" env --chdir="$PWD" {program} "$@"' {root} "$@"
 """
 """buildah remounts its root, which fails in a chroot that is no mount point: this gives it one that is."""
