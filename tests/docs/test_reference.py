@@ -77,7 +77,7 @@ def test_a_command_has_a_section_with_just_its_options(name: str) -> None:
 
 
 def test_every_section_of_a_command_is_of_one_that_there_is() -> None:
-    groups = ("assets ", "caps ", "init ", "trust ", "vm ")
+    groups = ("assets ", "caps ", "channel ", "init ", "trust ", "vm ")
     assert [name for name in sections(page("cli")) if name.startswith(groups) and name not in COMMANDS] == []
 
 
@@ -85,7 +85,7 @@ def test_the_choices_of_options_are_documented() -> None:
     text = page("cli").replace("\\|", "|")
     for name, command in COMMANDS.items():
         for parameter in command.params:
-            if isinstance(parameter.type, click.Choice):
+            if isinstance(parameter, click.Option) and isinstance(parameter.type, click.Choice):
                 assert f"{parameter.opts[0]} {'|'.join(parameter.type.choices)}`" in text, f"{name} {parameter.opts[0]}"
 
 
@@ -110,6 +110,7 @@ def read_keys(path: Path) -> set[str]:
         ("model/guest_config.py", "guest-config", {"compression", "suite", "cpus", "min_binary"}),
         ("model/guest_kernel.py", "guest-config", {"package", "tarball", "defconfig", "modules"}),
         ("cli/settings.py", "settings", {"home", "version_from", "artifacts", "timeout"}),
+        ("cli/channel/settings.py", "settings", {"place", "from", "name", "root", "keys"}),
         ("cli/caps/settings.py", "settings", {"git_root", "command", "adapter"}),
         ("model/caps_manifest.py", "caps-manifest", {"repo", "sha", "local_dir", "precomposed"}),
         ("proof/inputs.py", "builds", {"commit", "driver", "host", "parts"}),

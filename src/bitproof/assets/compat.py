@@ -83,6 +83,11 @@ def explain(manifest: AssetManifest, binary_version: Version, arch: str) -> tupl
     return tuple(Answer(release, *answers[str(release.version)]) for release in releases)
 
 
+def is_served(manifest: AssetManifest, binary_version: Version, arch: str) -> bool:
+    """Whether any release fits a binary."""
+    return bool(_sorted_out(manifest, binary_version, arch)[0])
+
+
 def _sorted_out(
     manifest: AssetManifest, binary_version: Version, arch: str
 ) -> tuple[list[tuple[AssetRelease, BootAssets]], tuple[Problem, ...]]:

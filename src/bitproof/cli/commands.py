@@ -9,9 +9,11 @@ from bitproof.cli.session import common, current_session
 COMMANDS = {
     "assets": "bitproof.cli.commands:assets",
     "caps": "bitproof.cli.commands:caps",
+    "channel": "bitproof.cli.commands:channel",
     "doctor": "bitproof.cli.doctor:doctor",
     "init": "bitproof.cli.commands:init",
     "trust": "bitproof.cli.commands:trust",
+    "update": "bitproof.cli.delivery.update:update",
     "vm": "bitproof.cli.commands:vm",
 }
 ASSETS = {
@@ -36,6 +38,18 @@ CAPS = {
     "compose": "bitproof.cli.caps.pins:compose",
     "check": "bitproof.cli.caps.inspect:check",
     "list": "bitproof.cli.caps.inspect:list_caps",
+}
+CHANNEL = {
+    "init": "bitproof.cli.channel.begin:init",
+    "publish": "bitproof.cli.channel.publish:publish",
+    "promote": "bitproof.cli.channel.publish:promote",
+    "deprecate": "bitproof.cli.channel.publish:deprecate",
+    "status": "bitproof.cli.channel.inspect:status",
+    "check": "bitproof.cli.channel.inspect:check",
+    "manifest": "bitproof.cli.channel.inspect:manifest",
+    "renew": "bitproof.cli.channel.keys:renew",
+    "rotate": "bitproof.cli.channel.keys:rotate",
+    "sign-root": "bitproof.cli.channel.keys:sign_root",
 }
 INIT = {
     "vm": "bitproof.cli.init:vm",
@@ -115,6 +129,12 @@ def assets() -> None:
 @common
 def caps() -> None:
     """Pin sibling repositories, rebuild them, and prove that they match."""
+
+
+@click.group(cls=LazyGroup, homes=CHANNEL)
+@common
+def channel() -> None:
+    """Publish releases for others to update from, and keep the channel alive."""
 
 
 @click.group(cls=LazyGroup, homes=INIT)

@@ -42,6 +42,8 @@ class Settings(NamedTuple):
     given: frozenset[str] = frozenset()
     caps: Mapping[str, object] = {}
     """The ``[caps]`` table as it is written; ``cli.caps.settings`` reads it."""
+    channel: Mapping[str, object] = {}
+    """The ``[channel]`` table as it is written; ``cli.channel.settings`` reads it."""
     keys: tuple[str, ...] = ()
     """``trust.keys``: public keys, or their files, relative to ``root``."""
 
@@ -113,6 +115,7 @@ def read_settings(data: bytes, path: Path) -> Settings:
         artifacts=assets.text("artifacts", "guest/artifacts"),
         given=frozenset(f"{table.path}.{key}" for table in (product, assets) for key in table.values),
         caps=root.table("caps", required=False).values,
+        channel=root.table("channel", required=False).values,
         keys=root.table("trust", required=False).texts("keys"),
     )
     _only_known(root, product, assets)
@@ -122,7 +125,7 @@ def read_settings(data: bytes, path: Path) -> Settings:
 
 
 def _only_known(root: Table, product: Table, assets: Table) -> None:
-    root.only("product", "assets", "caps", "trust")
+    root.only("product", "assets", "caps", "channel", "trust")
     product.only("name", "home", "version", "version_from")
     assets.only("dir", "config", "artifacts")
     if "version" in product.values and "version_from" in product.values:

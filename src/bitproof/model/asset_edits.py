@@ -24,6 +24,10 @@ class Occasion:
     min_binary: Version | None = None
 
 
+WITHDRAWN = {"deprecated": "deprecated_date", "revoked": "revoked_date"}
+"""The fields of a release by which it is withdrawn, and since when."""
+
+
 def recorded(
     manifest: AssetManifest | None, built: Mapping[str, Mapping[str, Asset]], occasion: Occasion
 ) -> AssetManifest:
@@ -134,6 +138,20 @@ def deprecated(manifest: AssetManifest, version: Version, day: date) -> AssetMan
             return AssetManifest.read(document)
     known = ", ".join(str(known) for known in manifest.releases)
     raise InputError("the manifest has no such asset release", expected=f"one of {known}", found=str(version))
+
+
+def carried_withdrawals(before: AssetManifest, after: AssetManifest) -> AssetManifest:
+    """``after``, with every release withdrawn that is withdrawn in ``before``; itself when that changes nothing."""
+    old = {Version(text): entry for text, entry in before.document["assets"]["releases"].items()}
+    document = deepcopy(after.document)
+    changed = False
+    for text, entry in document["assets"]["releases"].items():
+        for flag, day in WITHDRAWN.items():
+            marked = old.get(Version(text), {})
+            if marked.get(flag) and not entry.get(flag):
+                entry |= {key: marked[key] for key in (flag, day) if key in marked}
+                changed = True
+    return AssetManifest.read(document) if changed else after
 
 
 def merge(first: AssetManifest, second: AssetManifest) -> AssetManifest:

@@ -6,6 +6,9 @@ import os
 from bitproof.errors import UnavailableError
 from bitproof.system.opened import CHUNK, OpenFile, Progress, ignore
 
+_NEEDS_ANOTHER_WAY = frozenset((errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP))
+"""What the quick ways to copy answer where the file systems have them not."""
+
 
 def write_all(fd: int, data: bytes) -> None:
     """Write all of ``data``, however little the system takes at a time."""
@@ -62,7 +65,7 @@ def copy_bytes(source: OpenFile, target: int, size: int, progress: Progress = ig
         try:
             count = methods[0](source.fd, target, min(CHUNK, size + 1 - done), done)
         except OSError as error:
-            if error.errno not in {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP} or len(methods) == 1:
+            if error.errno not in _NEEDS_ANOTHER_WAY or len(methods) == 1:
                 raise
             methods.pop(0)
             continue
@@ -95,7 +98,7 @@ def copy_range(source: OpenFile, target: int, size: int, *, start: int, offset: 
         try:
             copied = os.copy_file_range(source.fd, target, count, start + done, offset + done)
         except OSError as error:
-            if error.errno not in {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
+            if error.errno not in _NEEDS_ANOTHER_WAY:
                 raise
             copied = os.pwrite(target, os.pread(source.fd, min(count, 1 << 20), start + done), offset + done)
         if not copied:

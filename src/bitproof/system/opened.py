@@ -155,3 +155,19 @@ def exists(path: Path) -> bool:
         return path.exists()
     except OSError as error:
         raise unavailable(error, "the file cannot be examined", path) from None
+
+
+def in_memory(data: bytes, name: str) -> OpenFile:
+    """Bytes at hand as a file that is only in memory.
+
+    Raises:
+        UnavailableError: there is no memory for it.
+    """
+    try:
+        fd = os.memfd_create(name, os.MFD_CLOEXEC)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        return OpenFile(fd, Path(name))
+    except OSError as error:
+        raise unavailable(error, "the bytes cannot be held in memory", name) from None

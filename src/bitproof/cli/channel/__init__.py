@@ -1,0 +1,1 @@
+"""``bitproof channel``: publish releases, and keep a channel alive."""

@@ -1,0 +1,1 @@
+"""``bitproof update`` and what goes with it: how a machine gets releases, and goes back."""

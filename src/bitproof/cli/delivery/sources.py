@@ -1,0 +1,75 @@
+"""Where an update comes from: the command line, else what the store remembers, else ``bitproof.toml``."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bitproof.cli.channel.settings import DEFAULT_CHANNEL, ChannelSettings, channel_settings
+from bitproof.errors import InputError
+from bitproof.model.digest import Digest
+from bitproof.system.opened import exists, read_file
+
+if TYPE_CHECKING:
+    from bitproof.delivery.following import Followed
+    from bitproof.model.client_state import ClientState
+
+SHA256 = "sha256:"
+
+
+def followed(base: Path, places: tuple[str, ...], channel: str | None, root: str | None, now: datetime) -> "Followed":
+    """The channel to follow.
+
+    Args:
+        base: the store.
+        places: those of the command line.
+        channel: the command line's.
+        root: a file, or ``sha256:`` and the digest of one.
+        now: when this run began; UTC.
+
+    Raises:
+        InputError: nobody has named a place; the root's digest is none.
+        UnavailableError: the root's file cannot be read.
+    """
+    from bitproof.channel.backends.open import open_reader
+    from bitproof.delivery.following import Followed
+
+    state, settings = remembered(base), channel_settings()
+    named = places or (state.places if state else ()) or settings.sources
+    if not named:
+        raise InputError("no place to update from", fix="name one: --from PLACE, or channel.from in bitproof.toml")
+    return Followed(
+        reader=open_reader(named[0]),
+        places=tuple(_lasting(place) for place in named),
+        channel=channel or (state.channel if state else "") or settings.name or DEFAULT_CHANNEL,
+        root=_root(root, settings, known=state is not None),
+        now=now,
+    )
+
+
+def _lasting(place: str) -> str:
+    """A place as it is remembered: a directory by its whole path."""
+    return place if "://" in place else str(Path(place).absolute())
+
+
+def remembered(base: Path) -> "ClientState | None":
+    """What a store remembers of its channel; None before the first update."""
+    from bitproof.channel.state import STATE, STATE_DIRECTORY
+    from bitproof.model.client_state import MAX_STATE, ClientState
+
+    path = base / STATE_DIRECTORY / STATE
+    return ClientState.parse(read_file(path, MAX_STATE, "the state"), str(path)) if exists(path) else None
+
+
+def _root(given: str | None, settings: ChannelSettings, *, known: bool) -> bytes | Digest | None:
+    """The root of the command line; that of the settings where nothing is trusted yet."""
+    from bitproof.channel.trusted import LIMITS, ROOT
+
+    if given is not None and given.startswith(SHA256):
+        try:
+            return Digest.parse(given, "sha256")
+        except ValueError as error:
+            raise InputError(f"--root: {error}") from None
+    path = Path(given) if given is not None else settings.root
+    if path is None or (known and given is None):
+        return None
+    return read_file(path, LIMITS[ROOT], "the root")
