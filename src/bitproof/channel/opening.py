@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from bitproof.channel.layout import check_channel, metadata_path
-from bitproof.channel.ports import Backend
+from bitproof.channel.ports import Backend, Reader
 from bitproof.channel.repository import Repository
 from bitproof.channel.roles import Duty, Edition, Signers, first_edition, new_root, sign
 from bitproof.channel.trusted import ALWAYS, LIMITS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Trust
@@ -24,21 +24,26 @@ def opened(backend: Backend, channel: str) -> Iterator[Repository]:
         yield Repository(backend, channel, load(backend, channel))
 
 
-def load(backend: Backend, channel: str, root: bytes | None = None) -> Edition:
-    """A channel's present state, proved from its first root on, or from a given one.
+def load(backend: Reader, channel: str) -> Edition:
+    """A channel's present state, proved from its first root on.
 
     Raises:
         IntegrityError: what lies there does not hold together.
         UnavailableError: there is no such channel, or its place does not serve.
     """
-    root = root or first_root(backend, channel)
-    trust = Trust(backend, channel, {ROOT: root}, ALWAYS, lambda _role, _data: None)
-    trust.update()
+    trust = believed(backend, channel)
     found = trust.set
-    return Edition(found.root, found.targets, found.snapshot, found.timestamp, trust.timestamp)
+    return Edition(found.root, found.targets, found.snapshot, found.timestamp, trust.accepted[TIMESTAMP])
 
 
-def first_root(backend: Backend, channel: str) -> bytes:
+def believed(reader: Reader, channel: str) -> Trust:
+    """As `load`, with the bytes of the metadata."""
+    trust = Trust(reader, channel, {ROOT: first_root(reader, channel)}, ALWAYS, lambda _role, _data: None)
+    trust.update()
+    return trust
+
+
+def first_root(backend: Reader, channel: str) -> bytes:
     """The root that a channel began with, which nothing proves.
 
     Raises:

@@ -72,7 +72,7 @@ def refresh(reader: Reader, channel: str, local: Mapping[str, bytes], now: datet
 
 
 class Trust:
-    """The steps of one refresh."""
+    """The steps of one refresh. ``accepted`` is the metadata that is believed by now, by role."""
 
     def __init__(self, reader: Reader, channel: str, local: Mapping[str, bytes], now: datetime, keep: Keep) -> None:
         from tuf.api.exceptions import RepositoryError
@@ -83,7 +83,7 @@ class Trust:
         self.channel = channel
         self.local = local
         self.keep = keep
-        self.timestamp = b""
+        self.accepted = dict(local)
         try:
             self.set: TrustedMetadataSet = TrustedMetadataSet(local[ROOT], EnvelopeType.METADATA)
         except RepositoryError as error:
@@ -109,7 +109,7 @@ class Trust:
                 self.set.update_root(data)
             except RepositoryError as error:
                 raise self._refused(ROOT, error) from None
-            self.keep(ROOT, data)
+            self._accept(ROOT, data)
 
     def update_timestamp(self) -> None:
         """The only file that changes in its place: newer than the last one, or the same (section 5.4)."""
@@ -122,12 +122,10 @@ class Trust:
         try:
             self.set.update_timestamp(data)
         except EqualVersionNumberError:
-            self.timestamp = before or data
             return
         except RepositoryError as error:
             raise self._refused(TIMESTAMP, error) from None
-        self.timestamp = data
-        self.keep(TIMESTAMP, data)
+        self._accept(TIMESTAMP, data)
 
     def update_snapshot(self) -> None:
         """Which targets metadata goes with the timestamp (section 5.5)."""
@@ -143,7 +141,7 @@ class Trust:
             self.set.update_snapshot(data)
         except RepositoryError as error:
             raise self._refused(SNAPSHOT, error) from None
-        self.keep(SNAPSHOT, data)
+        self._accept(SNAPSHOT, data)
 
     def update_targets(self) -> None:
         """What files the channel has (section 5.6)."""
@@ -159,14 +157,18 @@ class Trust:
             self.set.update_targets(data)
         except RepositoryError as error:
             raise self._refused(TARGETS, error) from None
-        self.keep(TARGETS, data)
+        self._accept(TARGETS, data)
 
     def believed(self) -> Believed:
         """What was proved."""
         roles = (self.set.root, self.set.timestamp, self.set.snapshot, self.set.targets)
         expires = min(role.expires for role in roles)
         files = files_of(self.set.targets, f"{self.reader.where} channel {self.channel}")
-        return Believed(self.set.root.version, self.timestamp, expires, files)
+        return Believed(self.set.root.version, self.accepted[TIMESTAMP], expires, files)
+
+    def _accept(self, role: str, data: bytes) -> None:
+        self.accepted[role] = data
+        self.keep(role, data)
 
     def _fetched(self, role: str, version: int | None, limit: int) -> bytes:
         path = metadata_path(self.channel, role, version)

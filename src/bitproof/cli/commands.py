@@ -14,6 +14,7 @@ COMMANDS = {
     "init": "bitproof.cli.commands:init",
     "trust": "bitproof.cli.commands:trust",
     "update": "bitproof.cli.delivery.update:update",
+    "verify-bundle": "bitproof.cli.delivery.verify_bundle:verify_bundle",
     "vm": "bitproof.cli.commands:vm",
 }
 ASSETS = {
@@ -47,6 +48,8 @@ CHANNEL = {
     "status": "bitproof.cli.channel.inspect:status",
     "check": "bitproof.cli.channel.inspect:check",
     "manifest": "bitproof.cli.channel.inspect:manifest",
+    "export": "bitproof.cli.channel.archive:export_release",
+    "import": "bitproof.cli.channel.archive:import_release",
     "renew": "bitproof.cli.channel.keys:renew",
     "rotate": "bitproof.cli.channel.keys:rotate",
     "sign-root": "bitproof.cli.channel.keys:sign_root",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bitproof.channel.backends.archive import ArchivePlace
 from bitproof.channel.backends.directory import DirectoryPlace
 from bitproof.channel.ports import Backend, Reader
 from bitproof.system.lock import Waiting, silent
@@ -14,4 +15,5 @@ def open_backend(place: str, waiting: Waiting = silent) -> Backend:
 
 def open_reader(place: str) -> Reader:
     """A place to update from."""
-    return open_backend(place)
+    path = Path(place.removeprefix("file://"))
+    return ArchivePlace(path) if path.is_file() else open_backend(place)

@@ -93,7 +93,8 @@ def rotate(
     if missing:
         _write_draft(session, draft or Path("root.json"), root, missing)
         return
-    text = f"{rotation.backend.where} channel {rotation.channel}: root {version}, new keys for the {role} role"
+    what = f"new keys for the {role} role" if new_keys or new_public else "which holds longer"
+    text = f"{rotation.backend.where} channel {rotation.channel}: root {version}, {what}"
     session.result(text, {"ok": True, "role": role, "root_version": version})
 
 

@@ -62,14 +62,32 @@ def remembered(base: Path) -> "ClientState | None":
 
 def _root(given: str | None, settings: ChannelSettings, *, known: bool) -> bytes | Digest | None:
     """The root of the command line; that of the settings where nothing is trusted yet."""
+    if given is not None:
+        return given_root(given)
+    return None if known or settings.root is None else given_root(str(settings.root))
+
+
+def given_root(given: str) -> bytes | Digest:
+    """The root that ``--root FILE|sha256:DIGEST`` names.
+
+    Raises:
+        InputError: the digest is none.
+        UnavailableError: the file cannot be read.
+    """
     from bitproof.channel.trusted import LIMITS, ROOT
 
-    if given is not None and given.startswith(SHA256):
-        try:
-            return Digest.parse(given, "sha256")
-        except ValueError as error:
-            raise InputError(f"--root: {error}") from None
-    path = Path(given) if given is not None else settings.root
-    if path is None or (known and given is None):
-        return None
-    return read_file(path, LIMITS[ROOT], "the root")
+    if not given.startswith(SHA256):
+        return read_file(Path(given), LIMITS[ROOT], "the root")
+    try:
+        return Digest.parse(given, "sha256")
+    except ValueError as error:
+        raise InputError(f"--root: {error}") from None
+
+
+def kept_root(base: Path) -> bytes | None:
+    """The root that a store trusts; None when it follows no channel."""
+    from bitproof.channel.state import STATE_DIRECTORY
+    from bitproof.channel.trusted import LIMITS, ROOT
+
+    path = base / STATE_DIRECTORY / f"{ROOT}.json"
+    return read_file(path, LIMITS[ROOT], "the root") if exists(path) else None

@@ -1,0 +1,229 @@
+"""One file for a release: exported from a channel, brought into another place, or decided on by itself.
+
+What comes in is believed as a client believes a place: from a root that was given, not older than what the place has,
+and byte for byte.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bitproof.channel.backends.archive import ArchivePlace, Member, write_archive
+from bitproof.channel.catalog import Catalog, Entry, parse_catalog
+from bitproof.channel.layout import blob_path, metadata_path, named_target_path
+from bitproof.channel.opening import believed, first_root
+from bitproof.channel.ports import Backend, Blob, Range, Reader
+from bitproof.channel.trusted import LIMITS, ROOT, TIMESTAMP, Believed, Target, Trust, read_target
+from bitproof.delivery.outlet import Bytes
+from bitproof.errors import IntegrityError, UnavailableError
+from bitproof.model.asset_manifest import AssetManifest
+from bitproof.model.names import MANIFEST
+from bitproof.system.downloads import scratch
+from bitproof.system.files import Directory
+from bitproof.system.hashing import blake3_digest
+from bitproof.system.opened import OpenFile, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What a reader was believed to have: its metadata by path, its targets, its manifest and blobs."""
+
+    believed: Believed
+    metadata: Mapping[str, bytes]
+    targets: Mapping[str, tuple[Target, bytes]]
+    manifest: AssetManifest
+    catalog: Catalog
+
+    @property
+    def version(self) -> str:
+        """The release."""
+        return str(self.manifest.current)
+
+    @property
+    def blobs(self) -> dict[str, Blob]:
+        """The current release's files and their chunk indices, by what they are."""
+        release = self.manifest.releases.get(self.manifest.current)
+        found = {}
+        for arch, assets in release.arches.items() if release else ():
+            for asset in assets.values():
+                entry: Entry | None = self.catalog.get(asset.digest)
+                if entry is None:
+                    raise IntegrityError("the channel lists a release and not its files", where=f"{arch}/{asset.name}")
+                found[f"{arch}/{asset.name}"] = entry.blob
+                if entry.chunks is not None:
+                    found[f"{arch}/{asset.name}.chunks"] = entry.chunks
+        return found
+
+
+def prove(reader: Reader, channel: str, local: Mapping[str, bytes], now: datetime) -> Proved:
+    """Believe what a place has, or say why not.
+
+    Args:
+        reader: the place.
+        channel: its name there.
+        local: metadata that is believed already, by role; the root has to be there.
+        now: at which nothing may have expired; UTC.
+
+    Raises:
+        IntegrityError: it is not to be believed.
+        UnavailableError: a part is missing.
+    """
+    kept: dict[str, bytes] = {}
+
+    def keep(role: str, data: bytes) -> None:
+        version = None if role == TIMESTAMP else _version(trust, role)
+        kept[metadata_path(channel, role, version)] = data
+
+    trust = Trust(reader, channel, local, now, keep)
+    trust.update()
+    now_believed = trust.believed()
+    targets = {name: (target, read_target(reader, channel, target)) for name, target in now_believed.targets.items()}
+    if MANIFEST not in targets:
+        raise UnavailableError("the channel has no release yet", where=f"{reader.where} channel {channel}")
+    target, data = targets[MANIFEST]
+    where = f"{reader.where}: {MANIFEST}"
+    return Proved(now_believed, kept, targets, AssetManifest.parse(data, where), parse_catalog(target.custom, where))
+
+
+def _version(trust: Trust, role: str) -> int:
+    return int(trust.set[role].version)
+
+
+def export(backend: Backend, channel: str, target: Path, now: datetime, tell: Bytes, *, files: bool = True) -> Proved:
+    """Write a channel's present release into one file.
+
+    Args:
+        backend: the place.
+        channel: its name.
+        target: the file; an older one is replaced.
+        now: UTC.
+        tell: makes a progress.
+        files: with the release's files; else a bundle, which proves them.
+
+    Raises:
+        IntegrityError: what the channel has does not hold.
+        UnavailableError: the place does not serve; the system refused.
+    """
+    root = first_root(backend, channel)
+    proved = prove(backend, channel, {ROOT: root}, now)
+    blobs = proved.blobs if files else {}
+    with (
+        Directory(target.parent, what="the archive's directory") as directory,
+        tell("exporting", sum(blob.size for blob in blobs.values())) as progress,
+        directory.staged(target.name, 0o644) as file,
+    ):
+        first = {metadata_path(channel, ROOT, 1): root}
+        write_archive(file, _members(channel, first, proved, _fetched(blobs, backend, progress)))
+        file.sync()
+    return proved
+
+
+def _members(channel: str, first: Mapping[str, bytes], proved: Proved, blobs: Iterator[Member]) -> Iterator[Member]:
+    for path, data in {**first, **proved.metadata}.items():
+        yield Member(path, data)
+    for target, data in proved.targets.values():
+        yield Member(named_target_path(channel, target.name, target.digest.value), data)
+    yield from blobs
+
+
+def _fetched(blobs: Mapping[str, Blob], reader: Reader, progress: Progress) -> Iterator[Member]:
+    """Every blob, proved, one at a time."""
+    for name, blob in {blob_path(blob): (name, blob) for name, blob in blobs.items()}.values():
+        with ExitStack() as stack:
+            file = stack.enter_context(scratch())
+            yield Member(blob_path(blob), proved_blob(name, blob, reader, file, progress))
+
+
+def proved_blob(name: str, blob: Blob, reader: Reader, target: OpenFile, progress: Progress) -> OpenFile:
+    """Fetch a blob into an empty file, and prove it.
+
+    Raises:
+        IntegrityError: other bytes.
+        UnavailableError: the place lacks it.
+    """
+    reader.fetch(blob, target, [Range(0, blob.size)] if blob.size else [], progress)
+    file = OpenFile(target.fd, target.path)
+    found = blake3_digest(file)
+    if found != blob.blake3:
+        raise IntegrityError(
+            "the file is not what was signed",
+            where=f"{reader.where}: {name}",
+            expected=str(blob.blake3),
+            found=str(found),
+        )
+    return file
+
+
+def bring_in(
+    archive: ArchivePlace, backend: Backend, channel: str, root: bytes | None, now: datetime, tell: Bytes
+) -> Proved:
+    """Publish an archive's release in a place, as it was signed elsewhere: no key is needed.
+
+    Args:
+        archive: made by `export`.
+        backend: the place.
+        channel: its name in both.
+        root: the root to trust, where the place has no such channel yet.
+        now: UTC.
+        tell: makes a progress.
+
+    Raises:
+        IntegrityError: the archive is not to be believed, or older than what the place has; nothing is visible of it.
+        UnavailableError: a part is missing; another publisher was faster; the place refused.
+    """
+    with backend.exclusive(channel):
+        local = _present(backend, channel, root)
+        proved = prove(archive, channel, local, now)
+        blobs = proved.blobs
+        with tell("importing", sum(blob.size for blob in blobs.values())) as progress:
+            for name, blob in blobs.items():
+                if backend.has(blob):
+                    progress(blob.size)
+                    continue
+                with scratch() as file:
+                    backend.put(blob, proved_blob(name, blob, archive, file, lambda _: None), progress)
+        for target, data in proved.targets.values():
+            _create(backend, named_target_path(channel, target.name, target.digest.value), data)
+        _make_visible(archive, backend, channel, proved, local.get(TIMESTAMP))
+        return proved
+
+
+def _present(backend: Backend, channel: str, root: bytes | None) -> Mapping[str, bytes]:
+    """What is believed of the place before: its own metadata, or the given root alone."""
+    timestamp = backend.read(metadata_path(channel, TIMESTAMP), LIMITS[TIMESTAMP])
+    if timestamp is None:
+        if root is None:
+            raise UnavailableError(
+                "there is no root to trust this channel by",
+                where=f"{backend.where} channel {channel}",
+                fix="get its root from a source you trust: --root FILE",
+            )
+        return {ROOT: root}
+    return believed(backend, channel).accepted
+
+
+def _make_visible(archive: ArchivePlace, backend: Backend, channel: str, proved: Proved, before: bytes | None) -> None:
+    """Every root, then the rest, the timestamp last."""
+    for version in range(1, proved.believed.root_version + 1):
+        path = metadata_path(channel, ROOT, version)
+        data = archive.read(path, LIMITS[ROOT])
+        if data is not None:
+            _create(backend, path, data)
+    for path, data in proved.metadata.items():
+        if path != metadata_path(channel, TIMESTAMP):
+            _create(backend, path, data)
+    if not backend.swap(metadata_path(channel, TIMESTAMP), proved.believed.timestamp, before):
+        raise UnavailableError(
+            "another publisher was faster", where=f"{backend.where} channel {channel}", fix="run the same command again"
+        )
+
+
+def _create(backend: Backend, path: str, data: bytes) -> None:
+    if not backend.create(path, data):
+        raise UnavailableError(
+            "the place has another file of this name",
+            where=f"{backend.where} {path}",
+            fix="a publisher that died may have left it: remove it if no timestamp refers to it",
+        )
