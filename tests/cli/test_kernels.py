@@ -71,10 +71,15 @@ def test_both_arches_are_in_one_release(both: Path) -> None:
     assert bitproof(both, "assets", "verify", "--assets", "assets", "--arch", "x86_64", "--arch", "arm64").code == 0
 
 
+@pytest.mark.parametrize("how", [(), ("--verity",)], ids=["plain", "verity"])
 @pytest.mark.parametrize("arch", ["x86_64", "arm64"])
-def test_the_doctor_passes_in_a_guest_of_either_arch(both: Path, arch: str) -> None:
-    words = ("vm", "doctor", "--assets", "assets", "--arch", arch, "--timeout", f"{BOOT_PATIENCE:g}")
-    done = bitproof(both, *words)
+def test_the_doctor_passes_in_a_guest_of_either_arch(both: Path, arch: str, how: tuple[str, ...]) -> None:
+    doctor_passes(both, arch, *how)
+
+
+def doctor_passes(project: Path, arch: str, *how: str) -> None:
+    words = ("vm", "doctor", "--assets", "assets", "--arch", arch, "--timeout", f"{BOOT_PATIENCE:g}", *how)
+    done = bitproof(project, *words)
     assert done.code == 0, done.out + done.err
 
 
@@ -118,6 +123,5 @@ def test_the_same_source_gives_the_same_kernel_in_another_directory(both: Path, 
 def test_a_kernel_of_arm64_is_compiled_here_and_boots(tmp_path: Path) -> None:
     project = product(tmp_path / "product", arm64=SOURCE)
     build(project, "arm64")
-    words = ("vm", "doctor", "--assets", "assets", "--arch", "arm64", "--timeout", f"{BOOT_PATIENCE:g}")
-    done = bitproof(project, *words)
-    assert done.code == 0, done.out + done.err
+    doctor_passes(project, "arm64")
+    doctor_passes(project, "arm64", "--verity")
