@@ -15,7 +15,6 @@ from bitproof.cli.project import PATH, settings, waiting_note
 from bitproof.cli.session import F, Session
 from bitproof.cli.trust.passwords import password_option, read_password
 from bitproof.errors import InputError
-from bitproof.pipeline import source_epoch
 
 if TYPE_CHECKING:
     from bitproof.delivery.outlet import Bytes, Outlet
@@ -117,9 +116,8 @@ class Keys(NamedTuple):
 
 
 def signing_now() -> datetime:
-    """The time of this run: ``SOURCE_DATE_EPOCH``, else the clock's; UTC."""
-    epoch = source_epoch(os.environ)
-    return datetime.now(UTC) if epoch is None else datetime.fromtimestamp(epoch, UTC)
+    """The time of this run; UTC. Not ``SOURCE_DATE_EPOCH``: a release of last year shall not have expired today."""
+    return datetime.now(UTC)
 
 
 def place_of(given: str | None) -> str:
