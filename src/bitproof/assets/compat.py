@@ -1,19 +1,23 @@
 """Which asset release fits a binary, and which files a store still needs: FORMATS sections 3 and 5, pure.
 
-A release is a candidate when it is not deprecated, has all three assets of the arch, and both directions of
-compatibility hold. ``assets.current`` wins when it is a candidate, else the newest candidate; else nothing fits, and
-every release says why. There is no fallback.
+A release is a candidate when it is neither revoked nor deprecated, has all three assets of the arch, and both
+directions of compatibility hold. ``assets.current`` wins when it is a candidate, else the newest candidate; else
+nothing fits, and every release says why. A release that the machine is held at is taken, deprecated or not, or nothing
+is. There is no fallback.
 """
 
 from collections.abc import Collection
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bitproof.errors import InputError, Problem, shown
 from bitproof.model.asset_manifest import AssetManifest, AssetRelease, BootAssets
 from bitproof.model.digest import Digest
 from bitproof.model.names import hash_name, is_hash_name
 from bitproof.model.version import Version
+
+if TYPE_CHECKING:
+    from bitproof.model.selection import Held
 
 
 class Choice(NamedTuple):
@@ -41,18 +45,21 @@ class Answer(NamedTuple):
     reason: str
 
 
-def choose(manifest: AssetManifest, binary_version: Version, arch: str) -> Choice:
+def choose(manifest: AssetManifest, binary_version: Version, arch: str, held: "Held | None" = None) -> Choice:
     """Choose the asset release for a binary.
 
     Args:
         manifest: the releases of both tracks.
         binary_version: need not be listed; then it has no ``min_assets``.
         arch: the manifest's key.
+        held: the release that a pin or a rollback wants, and no other one.
 
     Raises:
-        InputError: no release fits; lists each with the reason it was rejected.
+        InputError: no release fits; lists each with the reason it was rejected. Or the one that is wanted does not.
     """
     candidates, rejected = _sorted_out(manifest, binary_version, arch)
+    if held is not None:
+        return _held(manifest, binary_version, arch, held, rejected)
     if not candidates:
         raise InputError(
             "no asset release fits this binary",
@@ -69,11 +76,45 @@ def choose(manifest: AssetManifest, binary_version: Version, arch: str) -> Choic
     return Choice(*candidates[0], f"it is the newest that fits; assets.current {manifest.current}: {why}", rejected)
 
 
-def explain(manifest: AssetManifest, binary_version: Version, arch: str) -> tuple[Answer, ...]:
+def _held(
+    manifest: AssetManifest, binary_version: Version, arch: str, held: "Held", rejected: tuple[Problem, ...]
+) -> Choice:
+    """The release that is wanted; deprecated or not, as whoever holds it is not new."""
+    release = manifest.releases.get(held.version)
+    assets = release.boot_assets(arch) if release else None
+    reason = held_rejection(manifest, binary_version, arch, held)
+    if release is None or assets is None or reason:
+        raise InputError(
+            f"{held}, which cannot be used",
+            expected=f"a release for binary {binary_version} on {arch}",
+            found=f"{held.version}: {reason}",
+            fix=held.remedy,
+        )
+    others = tuple(problem for problem in rejected if problem.where != str(release.version))
+    return Choice(release, assets, str(held), others)
+
+
+def held_rejection(manifest: AssetManifest, binary_version: Version, arch: str, held: "Held") -> str:
+    """Why the release that is wanted cannot be used; empty when it can."""
+    release, binary = manifest.releases.get(held.version), manifest.binaries.get(binary_version)
+    if release is None:
+        return "the manifest has no such release"
+    return rejection(release._replace(deprecated=False), binary_version, binary.min_assets if binary else None, arch)
+
+
+def explain(
+    manifest: AssetManifest, binary_version: Version, arch: str, held: "Held | None" = None
+) -> tuple[Answer, ...]:
     """What `choose` makes of every release, newest first; where it would refuse, no release is taken."""
     candidates, rejected = _sorted_out(manifest, binary_version, arch)
     answers = {problem.where: (Standing.REJECTED, problem.what) for problem in rejected}
-    if candidates:
+    if held is not None:
+        answers |= {str(release.version): (Standing.FITS, f"{held}; it fits too") for release, _ in candidates}
+        reason = held_rejection(manifest, binary_version, arch, held)
+        if release := manifest.releases.get(held.version):
+            standing = Standing.REJECTED if reason else Standing.TAKEN
+            answers[str(release.version)] = (standing, f"{reason}; {held}" if reason else str(held))
+    elif candidates:
         taken = choose(manifest, binary_version, arch)
         version = taken.release.version
         why_not = f"{version} {'is assets.current' if version == manifest.current else 'is newer'}, and fits too"
@@ -106,6 +147,8 @@ def _sorted_out(
 
 def rejection(release: AssetRelease, binary: Version, min_assets: Version | None, arch: str) -> str:
     """Why a release does not fit a binary; empty when it does."""
+    if release.revoked:
+        return f"revoked: {release.revoked}"
     if release.deprecated:
         return "deprecated"
     if arch not in release.arches:
@@ -124,7 +167,7 @@ def referenced(manifest: AssetManifest, kept: Collection[str] = ()) -> frozenset
 
     Args:
         manifest: the store's manifest.
-        kept: hash names, or asset versions, whose files stay although they are deprecated.
+        kept: hash names, or asset versions, whose files stay although they are deprecated or revoked.
 
     Raises:
         InputError: what is ``kept`` is neither a hash name nor a release of the manifest.
@@ -132,7 +175,7 @@ def referenced(manifest: AssetManifest, kept: Collection[str] = ()) -> frozenset
     names = {name for name in kept if is_hash_name(name)}
     versions = {_release_to_keep(manifest, text) for text in kept if text not in names}
     for version, release in manifest.releases.items():
-        if not release.deprecated or version in versions:
+        if release.in_force or version in versions:
             names.update(
                 hash_name(asset.name, asset.digest) for assets in release.arches.values() for asset in assets.values()
             )
@@ -198,8 +241,6 @@ def contradictions(manifest: AssetManifest) -> tuple[Problem, ...]:
 
 def newest_in_force(manifest: AssetManifest, arch: str) -> AssetRelease | None:
     """The release that `choose` would give a binary without constraints; None when no release has the arch."""
-    fitting = [
-        release for release in manifest.releases.values() if not release.deprecated and release.boot_assets(arch)
-    ]
+    fitting = [release for release in manifest.releases.values() if release.in_force and release.boot_assets(arch)]
     current = [release for release in fitting if release.version == manifest.current]
     return [*fitting, *current][-1] if fitting else None

@@ -51,7 +51,7 @@ class Tracks(NamedTuple):
     @classmethod
     def of(cls, manifest: AssetManifest) -> Self:
         """The tracks of a manifest."""
-        releases = [release for release in manifest.releases.values() if not release.deprecated]
+        releases = [release for release in manifest.releases.values() if release.in_force]
         binaries = manifest.binaries.values()
         constraints = [*(release.min_binary for release in releases), *(binary.min_assets for binary in binaries)]
         versions = (*manifest.releases, *manifest.binaries, *constraints)
@@ -121,10 +121,10 @@ def _has_boot_set(release: AssetRelease) -> bool:
 def arches_to_serve(manifest: AssetManifest) -> tuple[str, ...]:
     """The arches of which some release in force has a boot set, sorted; with none in force, those of any release.
 
-    An arch of deprecated releases only has been given up, but not all of them at once.
+    An arch of deprecated or revoked releases only has been given up, but not all of them at once.
     """
     releases = manifest.releases.values()
-    in_force = _arches(release for release in releases if not release.deprecated)
+    in_force = _arches(release for release in releases if release.in_force)
     return tuple(sorted(in_force or _arches(releases)))
 
 
@@ -164,7 +164,7 @@ class Matrix(NamedTuple):
 
 
 def matrix(manifest: AssetManifest, arch: str) -> Matrix:
-    """The whole matrix of an arch: every listed binary, and every release that has the arch, deprecated ones too."""
+    """The whole matrix of an arch: every listed binary, and every release that has the arch, withdrawn ones too."""
     rows = [Row(manifest.binaries[version], release) for version, release in Tracks.of(manifest).served(arch).items()]
     releases = [release for release in manifest.releases.values() if arch in release.arches]
     return Matrix(arch, manifest.current, tuple(rows[::-1]), tuple(releases[::-1]), len(rows), len(releases))

@@ -12,6 +12,7 @@ from typing import Any
 from bitproof.errors import InputError, Problem
 from bitproof.model.asset_manifest import FORMAT, Asset, AssetManifest, AssetRelease, BinaryRelease
 from bitproof.model.digest import Digest
+from bitproof.model.names import check_reason
 from bitproof.model.version import Version, mint
 
 
@@ -68,7 +69,7 @@ def _version_of(
     """The release in force that has just these bytes: the current one, else the newest."""
     in_order = [*([before] if before else []), *reversed(list(releases.values()))]
     same = (
-        release.version for release in in_order if not release.deprecated and _bytes(release.arches) == _bytes(arches)
+        release.version for release in in_order if release.in_force and _bytes(release.arches) == _bytes(arches)
     )
     return next(same, None)
 
@@ -130,14 +131,40 @@ def deprecated(manifest: AssetManifest, version: Version, day: date) -> AssetMan
     Raises:
         InputError: the manifest has no such release.
     """
+    if _release(manifest, version).deprecated:
+        return manifest
+    return _marked(manifest, version, {"deprecated": True, "deprecated_date": day.isoformat()})
+
+
+def revoked(manifest: AssetManifest, version: Version, reason: str, day: date) -> AssetManifest:
+    """The manifest with one asset release revoked since ``day``; unchanged when it is already, whatever the reason.
+
+    Raises:
+        InputError: the manifest has no such release, or the reason is not one printable line.
+    """
+    try:
+        check_reason(reason)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    if _release(manifest, version).revoked:
+        return manifest
+    return _marked(manifest, version, {"revoked": reason, "revoked_date": day.isoformat()})
+
+
+def _release(manifest: AssetManifest, version: Version) -> AssetRelease:
+    release = manifest.releases.get(version)
+    if release is None:
+        known = ", ".join(str(known) for known in manifest.releases)
+        raise InputError("the manifest has no such asset release", expected=f"one of {known}", found=str(version))
+    return release
+
+
+def _marked(manifest: AssetManifest, version: Version, marks: Mapping[str, object]) -> AssetManifest:
     document = deepcopy(manifest.document)
     for text, entry in document["assets"]["releases"].items():
         if Version(text) == version:
-            if not entry.get("deprecated", False):
-                entry |= {"deprecated": True, "deprecated_date": day.isoformat()}
-            return AssetManifest.read(document)
-    known = ", ".join(str(known) for known in manifest.releases)
-    raise InputError("the manifest has no such asset release", expected=f"one of {known}", found=str(version))
+            entry |= marks
+    return AssetManifest.read(document)
 
 
 def carried_withdrawals(before: AssetManifest, after: AssetManifest) -> AssetManifest:

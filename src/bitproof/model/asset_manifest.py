@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 from bitproof.errors import InputError, Problem, shown
 from bitproof.model.decode import MAX_JSON, Table, kind, parse_json
 from bitproof.model.digest import Digest
-from bitproof.model.names import INITRD, KERNEL, MANIFEST, ROOTFS, check_name
+from bitproof.model.names import INITRD, KERNEL, MANIFEST, ROOTFS, check_name, check_reason
 from bitproof.model.verity import Verity, read_verity
 from bitproof.model.version import Version
 
@@ -62,13 +62,19 @@ BootAssets = tuple[Asset, Asset, Asset]
 
 
 class AssetRelease(NamedTuple):
-    """One asset version: arch to asset name to asset."""
+    """One asset version: arch to asset name to asset. ``revoked`` is the reason, empty when it is not."""
 
     version: Version
     arches: Mapping[str, Mapping[str, Asset]]
     deprecated: bool = False
     min_binary: Version | None = None
     date: str = ""
+    revoked: str = ""
+
+    @property
+    def in_force(self) -> bool:
+        """Whether it is neither deprecated nor revoked."""
+        return not self.deprecated and not self.revoked
 
     def boot_assets(self, arch: str) -> BootAssets | None:
         """Kernel, initrd and rootfs of an arch; None unless all three are there."""
@@ -187,13 +193,15 @@ def _versions(table: Table, read: Callable[[Version, Table], R]) -> dict[Version
 
 def _asset_release(version: Version, table: Table) -> AssetRelease:
     arches = table.table("arches")
-    table.text("deprecated_date", "")
+    for key in ("deprecated_date", "revoked_date"):
+        table.text(key, "")
     return AssetRelease(
         version=version,
         arches={arch: _arch(entry) for arch, entry in arches.tables() if _named(arches, arch)},
         deprecated=table.flag("deprecated", default=False),
         min_binary=_minimum(table, "min_binary"),
         date=table.text("date", ""),
+        revoked=table.parsed("revoked", check_reason, "", required=False),
     )
 
 

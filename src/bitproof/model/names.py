@@ -6,6 +6,8 @@ from bitproof.errors import shown
 from bitproof.model.digest import Digest
 
 MAX_NAME = 128
+MAX_REASON = 200
+"""Characters of a reason for a revocation."""
 NAME_RULE = "1 to 128 characters [A-Za-z0-9][A-Za-z0-9._+-]*"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)
 _HASH_NAME = r"(?P<stem>[A-Za-z0-9][A-Za-z0-9_+-]*)-(?P<hash16>[0-9a-f]{16})(?P<rest>(?:\.[A-Za-z0-9._+-]*)?)"
@@ -20,6 +22,10 @@ KEEP_LIST = "keep"
 """The store's own list of what cleanup keeps."""
 SIGNERS = ".bitproof-signers"
 """The store's own list of who signs its manifests."""
+SELECTION = ".bitproof-selection.json"
+"""What holds this machine, or a VM, at a release of the store."""
+CHANNEL_STATE = ".bitproof-channel"
+"""The directory of a store that has what it knows of its channel, and its history."""
 SIDE_FILES = ("inventory.json", "sbom.cdx.json")
 """What a build writes beside the images of an arch, and no manifest lists."""
 INVENTORY, SBOM = SIDE_FILES
@@ -41,6 +47,17 @@ def check_name(text: str) -> str:
     """
     if len(text) > MAX_NAME or not NAME.fullmatch(text):
         raise ValueError(f"not a name: expected {NAME_RULE}, found {shown(text)}")
+    return text
+
+
+def check_reason(text: str) -> str:
+    """Return ``text`` when it may say why a release is revoked: it is printed to whoever would boot that.
+
+    Raises:
+        ValueError: when it is empty, longer than 200 characters, or not one printable line.
+    """
+    if not text.strip() or len(text) > MAX_REASON or not text.isprintable():
+        raise ValueError(f"not a reason: expected one printable line of 1 to {MAX_REASON} characters, found {shown(text)}")
     return text
 
 
