@@ -45,12 +45,15 @@ def test_what_no_release_in_force_needs_goes(base: Path) -> None:
 
 def test_a_cleanup_as_json(base: Path) -> None:
     fill(base, "a")
-    done = Cleaned(base, (Removal("x", 3, "legacy directory"),), ("y",))
+    done = Cleaned(
+        base, (Removal("x", 3, "legacy directory"),), ("y",), (Removal("z", 4, "this machine is pinned to assets 1"),)
+    )
     assert done.document() == {
         "base": str(base),
         "removed": [{"path": "x", "size": 3, "reason": "legacy directory"}],
         "size": 3,
         "held": ("y",),
+        "selected": [{"path": "z", "size": 4, "reason": "this machine is pinned to assets 1"}],
     }
 
 

@@ -191,6 +191,7 @@ def test_cleanup_keeps_what_it_is_told_to(layout: Path, store: Path, run: Run, k
         "removed": [],
         "size": 0,
         "held": [],
+        "selected": [],
     }
     assert (store / stored("initrd.img")).is_file()
 

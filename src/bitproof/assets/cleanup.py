@@ -1,8 +1,8 @@
 """Remove what no release in force needs (seed 000, "Cleanup"; FORMATS section 5). Planning is apart from removing.
 
 Only hash names go, in the base directory and its arch directories, and legacy ``v*/`` directories and temporaries of
-dead writers. What a running VM, the store's keep list or a pin holds stays. A manifest or a keep list that cannot be
-read removes nothing.
+dead writers. What a running VM, the store's keep list, its selection or a pin holds stays. A manifest, a keep list or
+a selection that cannot be read removes nothing.
 """
 
 import os
@@ -14,10 +14,12 @@ from pathlib import Path
 
 from bitproof.assets.compat import referenced
 from bitproof.assets.keep import pinned_names
+from bitproof.assets.selection import listed_selection
 from bitproof.assets.store import load_keep_list, load_manifest
 from bitproof.errors import UnavailableError
 from bitproof.model.asset_manifest import AssetManifest, BootPins
 from bitproof.model.names import KNOWN_ARCHES, MANIFEST, is_hash_name, is_signature
+from bitproof.model.selection import held_names
 from bitproof.system.files import Directory, is_temporary
 from bitproof.system.lock import Waiting, claim, locked, silent
 from bitproof.system.opened import OpenFile, open_file
@@ -36,11 +38,12 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What a cleanup removed, or would remove; and what it kept because a running VM holds it."""
+    """What a cleanup removed, or would remove; what it kept for a running VM; and what for a pin or a rollback."""
 
     base: Path
     removed: tuple[Removal, ...]
     held: tuple[str, ...]
+    selected: tuple[Removal, ...] = ()
 
     @property
     def size(self) -> int:
@@ -50,7 +53,9 @@ class Cleaned:
     def document(self) -> dict[str, object]:
         """As JSON."""
         removed = [{"path": one.path, "size": one.size, "reason": one.reason} for one in self.removed]
-        return {"base": str(self.base), "removed": removed, "size": self.size, "held": self.held}
+        selected = [{"path": one.path, "size": one.size, "reason": one.reason} for one in self.selected]
+        found = {"base": str(self.base), "removed": removed, "size": self.size, "held": self.held}
+        return found | {"selected": selected}
 
 
 def plan_cleanup(store: Directory, manifest: AssetManifest, keep: Collection[str] = ()) -> tuple[Removal, ...]:
@@ -116,14 +121,15 @@ def cleanup(
     Raises:
         UnavailableError: no store or no manifest, locked, a removal is refused, or it cannot be told whether a file is
             in use.
-        InputError: a bad manifest, keep list or word of ``keep``. Nothing is removed then.
+        InputError: a bad manifest, keep list, selection or word of ``keep``. Nothing is removed then.
     """
     with ExitStack() as stack:
         store = stack.enter_context(Directory(base, what="the store"))
         if not dry_run:  # a dry run writes nothing, not even a lock
             stack.enter_context(locked(store, wait=wait, waiting=waiting))
         manifest = manifest or load_manifest(store.path / MANIFEST)
-        plan = plan_cleanup(store, manifest, (*keep, *load_keep_list(store.path, manifest), *pinned_names(pins)))
+        kept = (*keep, *load_keep_list(store.path, manifest), *pinned_names(pins))
+        plan, selected = _selected(plan_cleanup(store, manifest, kept), store, manifest)
         removed, held = [], []
         for removal in plan:
             with _claimed(store.path / removal.path) as free:
@@ -135,7 +141,19 @@ def cleanup(
                     _remove(store, removal.path)
         if not dry_run:
             store.sync()
-        return Cleaned(store.path, tuple(removed), tuple(held))
+        return Cleaned(store.path, tuple(removed), tuple(held), selected)
+
+
+def _selected(
+    plan: tuple[Removal, ...], store: Directory, manifest: AssetManifest
+) -> tuple[tuple[Removal, ...], tuple[Removal, ...]]:
+    """What of a plan can go, and what the store's selection keeps, with the sentence why."""
+    names = held_names(listed_selection(store.path, manifest), manifest)
+    selected = [
+        Removal(one.path, one.size, reason) for one in plan if (reason := names.get(one.path.rpartition("/")[2]))
+    ]
+    kept = {one.path for one in selected}
+    return tuple(one for one in plan if one.path not in kept), tuple(selected)
 
 
 @contextmanager

@@ -147,10 +147,8 @@ def _sorted_out(
 
 def rejection(release: AssetRelease, binary: Version, min_assets: Version | None, arch: str) -> str:
     """Why a release does not fit a binary; empty when it does."""
-    if release.revoked:
-        return f"revoked: {release.revoked}"
-    if release.deprecated:
-        return "deprecated"
+    if release.revoked or release.deprecated:
+        return f"revoked: {release.revoked}" if release.revoked else "deprecated"
     if arch not in release.arches:
         return f"has no {arch}"
     if release.boot_assets(arch) is None:

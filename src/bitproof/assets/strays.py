@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from bitproof.assets.cleanup import plan_cleanup
+from bitproof.assets.selection import listed_selection
 from bitproof.assets.store import LOGICAL, load_keep_list, relative_path
 from bitproof.model.asset_manifest import AssetManifest
 from bitproof.model.names import (
@@ -34,7 +35,7 @@ def stray_findings(base: Path, manifest: AssetManifest) -> tuple[Finding, ...]:
 
     Raises:
         UnavailableError: a directory or the keep list cannot be read.
-        InputError: a bad keep list.
+        InputError: a bad keep list or selection.
     """
     with Directory(base, what="the assets directory") as directory:
         tree = _tree(directory, manifest)
@@ -87,7 +88,9 @@ def _in_layout(base: Path, tree: Tree, manifest: AssetManifest) -> Iterator[Find
 
 
 def _in_store(store: Directory, base: Path, tree: Tree, manifest: AssetManifest) -> Iterator[Finding]:
-    removable = {one.path: one for one in plan_cleanup(store, manifest, load_keep_list(base, manifest))}
+    held = [str(one.version) for one in listed_selection(base, manifest).every()]
+    kept = (*load_keep_list(base, manifest), *held)
+    removable = {one.path: one for one in plan_cleanup(store, manifest, kept)}
     for path, removal in removable.items():
         yield Finding(
             name=path,

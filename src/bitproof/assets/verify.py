@@ -1,7 +1,8 @@
 """Read every byte of what a dev layout or a store should hold, and say of each file whether it is as pinned.
 
-In a dev layout: the three files of the arch against the current release. In a store: the current release's files, which
-must be there, and every file of another release in force that is there. Nothing is cached; the same file is read once.
+In a dev layout: the three files of the arch against the current release. In a store: the files of the release that the
+machine is held at, else of the current one, which must be there; and every file of another release that is in force or
+held, where it is there. Nothing is cached; the same file is read once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,12 +11,14 @@ from pathlib import Path
 from bitproof.assets.compat import check_collisions, contradictions, newest_in_force
 from bitproof.assets.matrix import Tracks, arches_to_serve
 from bitproof.assets.pins import MAX_CHECKSUMS, parse_checksums
+from bitproof.assets.selection import listed_selection
 from bitproof.assets.store import Mode, Place, find_place, installed_path, load_manifest, relative_path
 from bitproof.assets.strays import stray_findings
 from bitproof.errors import BitproofError, InputError
 from bitproof.model.asset_manifest import Asset, AssetManifest
 from bitproof.model.names import CHECKSUMS, MANIFEST
 from bitproof.model.report import Finding, Report, Verdict
+from bitproof.model.selection import Selection
 from bitproof.system.hashing import blake3_digest
 from bitproof.system.opened import Progress, exists, ignore, open_file, read_file
 
@@ -42,15 +45,18 @@ def planned(base: Path, arches: Sequence[str]) -> dict[Path, tuple[Asset, Mode]]
 
 
 def _files(manifest: AssetManifest, place: Place) -> Iterable[tuple[Path, Asset]]:
+    held = Selection() if place.mode is Mode.DEV else listed_selection(place.base, manifest)
     first = manifest.releases.get(manifest.current) if place.mode is Mode.DEV else newest_in_force(manifest, place.arch)
+    first = manifest.releases[held.machine.version] if held.machine else first
     if first is None or first.boot_assets(place.arch) is None:
         fix = f"build and record it: bitproof assets build --arch {place.arch}"
         raise InputError(f"no release in force has a boot set for {place.arch}", where=place.manifest, fix=fix)
     if place.mode is Mode.DEV:
         return [(place.dev_directory / asset.name, asset) for asset in first.arches[place.arch].values()]
     must = [(installed_path(place.base, place.arch, asset), asset) for asset in first.arches[place.arch].values()]
-    releases = [release for release in manifest.releases.values() if not release.deprecated and release is not first]
-    others = [asset for release in releases for asset in release.arches.get(place.arch, {}).values()]
+    wanted = {one.version for one in held.every()}
+    releases = [release for version, release in manifest.releases.items() if release.in_force or version in wanted]
+    others = [asset for one in releases if one is not first for asset in one.arches.get(place.arch, {}).values()]
     may = [(installed_path(place.base, place.arch, asset), asset) for asset in others]
     return must + [(path, asset) for path, asset in may if exists(path)]
 

@@ -39,6 +39,7 @@ class _Parsed(click.ParamType[object]):
 
 
 VERSION = _Parsed("version", Version)
+NAME = _Parsed("name", check_name)
 ARCH = _Parsed("arch", lambda text: arch_key(check_name(text)))
 
 
@@ -68,6 +69,12 @@ def assets_option(command: F) -> F:
 def base_option(command: F) -> F:
     """``--base DIR``, a store."""
     return click.option("--base", type=PATH, metavar="DIR", help="The store; default: ~/.bitproof/assets.")(command)
+
+
+def vm_option(command: F) -> F:
+    """``--vm NAME``, a VM that may have a pin of its own."""
+    help_text = "A VM that may have a pin of its own, else the machine's counts."
+    return click.option("--vm", type=NAME, metavar="NAME", help=help_text)(command)
 
 
 def wait_option(command: F) -> F:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from bitproof import pipeline
+from bitproof.assets.history import boot_to_note, note_boot
 from bitproof.assets.pins import parse_pins
 from bitproof.assets.resolve import BootSet, resolve
 from bitproof.cli.assets.produce import project, reporters
@@ -25,6 +27,7 @@ from bitproof.cli.project import (
     binary_version_option,
     settings,
     store_or_layout,
+    vm_option,
     when_unusable,
 )
 from bitproof.cli.project import binary_version as version_wanted
@@ -41,7 +44,7 @@ from bitproof.model.version import Version
 from bitproof.signed.resolve import resolve_signed
 from bitproof.system.opened import read_file
 from bitproof.vm.accelerator import Accelerator, choose
-from bitproof.vm.launch import launch, launch_unverified, run_doctor
+from bitproof.vm.launch import READER_GONE, launch, launch_unverified, run_doctor
 from bitproof.vm.qemu import find_qemu
 from bitproof.vm.verified import VerifiedBootSet, VmConfig, open_unverified, open_verified
 
@@ -94,6 +97,7 @@ def where_options(command: F) -> F:
 
 @click.command(context_settings=COMMAND_LAST)
 @where_options
+@vm_option
 @machine_options
 @click.option("--unverified", is_flag=True, help="Boot without checking anything, and say so.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -115,7 +119,11 @@ def boot(
         raise InputError("--unverified and --verity contradict each other", fix="leave one of them out")
     boot_set = _find(**where)
     if not unverified:
-        return _boot(session, boot_set, machine, command)
+        to_note = boot_to_note(boot_set)
+        code = _boot(session, boot_set, machine, command)
+        if code != READER_GONE:  # then nobody knows whether the guest came up
+            note_boot(boot_set.manifest.parent, to_note, int(time.time()))
+        return code
     click.echo(session.styled(UNVERIFIED, "red", sys.stderr), err=True)
     config = _config(boot_set, machine)
     with open_unverified(config) as opened:
@@ -176,13 +184,14 @@ def _find(
     binary_version: Version | None,
     arch: str | None,
     signers: tuple[str, ...],
+    vm: str | None = None,
 ) -> BootSet:
     found = settings()
     where = store_or_layout(base, assets, found)
     wanted = version_wanted(binary_version, found)
     with when_unusable(where / MANIFEST, MAKE_STORE if assets is None else MAKE_LAYOUT):
         keys = keys_wanted(signers, found)
-        return resolve_signed(where, wanted, arch or host_arch(), keys, dev=assets is not None)
+        return resolve_signed(where, wanted, arch or host_arch(), keys, dev=assets is not None, vm=vm or "")
 
 
 def _boot(session: Session, boot_set: BootSet, machine: MachineOptions, command: Sequence[str]) -> int:

@@ -68,9 +68,7 @@ def _version_of(
 ) -> Version | None:
     """The release in force that has just these bytes: the current one, else the newest."""
     in_order = [*([before] if before else []), *reversed(list(releases.values()))]
-    same = (
-        release.version for release in in_order if release.in_force and _bytes(release.arches) == _bytes(arches)
-    )
+    same = (release.version for release in in_order if release.in_force and _bytes(release.arches) == _bytes(arches))
     return next(same, None)
 
 
@@ -161,9 +159,8 @@ def _release(manifest: AssetManifest, version: Version) -> AssetRelease:
 
 def _marked(manifest: AssetManifest, version: Version, marks: Mapping[str, object]) -> AssetManifest:
     document = deepcopy(manifest.document)
-    for text, entry in document["assets"]["releases"].items():
-        if Version(text) == version:
-            entry |= marks
+    releases = document["assets"]["releases"]
+    releases[next(text for text in releases if Version(text) == version)] |= marks
     return AssetManifest.read(document)
 
 

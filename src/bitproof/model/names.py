@@ -57,7 +57,9 @@ def check_reason(text: str) -> str:
         ValueError: when it is empty, longer than 200 characters, or not one printable line.
     """
     if not text.strip() or len(text) > MAX_REASON or not text.isprintable():
-        raise ValueError(f"not a reason: expected one printable line of 1 to {MAX_REASON} characters, found {shown(text)}")
+        raise ValueError(
+            f"not a reason: expected one printable line of 1 to {MAX_REASON} characters, found {shown(text)}"
+        )
     return text
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 from bitproof.errors import InputError, Problem
 from bitproof.model.asset_manifest import NO_VERSION, AssetManifest
 from bitproof.model.decode import Table, parse_json
-from bitproof.model.names import check_name
+from bitproof.model.names import check_name, hash_name
 from bitproof.model.version import Version
 
 SELECTION_FORMAT = 1
@@ -141,6 +141,16 @@ def _vms(table: Table) -> Iterator[tuple[str, Held]]:
             table.problem(name, str(error))
             continue
         yield name, Held(table.parsed(name, Version, NO_VERSION), vm=name)
+
+
+def held_names(selection: Selection, manifest: AssetManifest) -> dict[str, str]:
+    """The hash names of what is held, each with the sentence that says by what."""
+    return {
+        hash_name(asset.name, asset.digest): str(held)
+        for held in reversed(selection.every())
+        for assets in manifest.releases[held.version].arches.values()
+        for asset in assets.values()
+    }
 
 
 def check_listed(selection: Selection, manifest: AssetManifest, where: str) -> None:

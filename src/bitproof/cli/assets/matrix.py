@@ -14,7 +14,13 @@ MOST = 100
 GAP = "  "
 TAKEN, FITS, NOT = "*", "+", "."
 LEGEND = f"{TAKEN} gets it   {FITS} could use it   {NOT} does not fit"
-STATES = {"cur": "the current release", "dep": "a deprecated one", "c+d": "the current one, and deprecated"}
+STATES = {
+    "cur": "the current release",
+    "dep": "a deprecated one",
+    "c+d": "the current one, and deprecated",
+    "rev": "a revoked one",
+    "c+r": "the current one, and revoked",
+}
 
 
 def draw(session: Session, matrices: Sequence[Matrix], current: Version, width: int | None) -> None:
@@ -63,8 +69,11 @@ def _head(row: Row, current: Version) -> tuple[str, str, str]:
 
 def _stack(matrix: Matrix, release: AssetRelease) -> list[str]:
     """A version's parts one above the other, so that a column stays narrow; below them its state."""
-    states = {(True, False): "cur", (False, True): "dep", (True, True): "c+d", (False, False): ""}
-    return [*str(release.version).split("."), states[release.version == matrix.current, release.deprecated]]
+    withdrawn = "rev" if release.revoked else "dep" if release.deprecated else ""
+    state = withdrawn
+    if release.version == matrix.current:
+        state = f"c+{withdrawn[0]}" if withdrawn else "cur"
+    return [*str(release.version).split("."), state]
 
 
 def _mark(matrix: Matrix, row: Row, release: AssetRelease) -> str:

@@ -7,6 +7,7 @@ import click
 
 from bitproof.assets.compat import Answer, Standing, explain
 from bitproof.assets.matrix import matrix
+from bitproof.assets.resolve import held_at
 from bitproof.assets.store import Mode, Place, find_place, load_manifest
 from bitproof.cli.assets.matrix import draw, matrix_document
 from bitproof.cli.project import (
@@ -26,7 +27,7 @@ from bitproof.cli.project import (
 from bitproof.cli.render import facts, table
 from bitproof.cli.session import Session, pass_session
 from bitproof.cli.settings import host_arch
-from bitproof.model.asset_manifest import AssetManifest
+from bitproof.model.asset_manifest import AssetManifest, AssetRelease, BinaryRelease
 from bitproof.model.names import MANIFEST
 from bitproof.model.version import Version
 
@@ -55,6 +56,9 @@ def list_releases(session: Session, manifest: Path | None, whole: bool) -> None:
     table(
         session, f"Assets in {path}", ("version", "date", "state", "arches", "size", "min binary"), _asset_rows(loaded)
     )
+    for version, release in reversed(list(loaded.releases.items())):
+        if release.revoked:
+            session.out(f"{version} is revoked: {release.revoked}")
     table(session, "Binaries", ("version", "date", "state", "min assets"), _binary_rows(loaded))
     draw(session, matrices, loaded.current_binary, None if whole else shutil.get_terminal_size((100, 24)).columns)
 
@@ -63,7 +67,7 @@ def _asset_rows(manifest: AssetManifest) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for version, release in reversed(list(manifest.releases.items())):
         size = sum(asset.size for assets in release.arches.values() for asset in assets.values())
-        state = _state(deprecated=release.deprecated, current=version == manifest.current)
+        state = _state(release, current=version == manifest.current)
         minimum = str(release.min_binary or "any")
         rows.append((str(version), release.date, state, ", ".join(release.arches), human_size(size), minimum))
     return rows
@@ -72,13 +76,15 @@ def _asset_rows(manifest: AssetManifest) -> list[tuple[str, ...]]:
 def _binary_rows(manifest: AssetManifest) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for version, release in reversed(list(manifest.binaries.items())):
-        state = _state(deprecated=release.deprecated, current=version == manifest.current_binary)
+        state = _state(release, current=version == manifest.current_binary)
         rows.append((str(version), release.date, state, str(release.min_assets or "any")))
     return rows
 
 
-def _state(*, deprecated: bool, current: bool) -> str:
-    return ", ".join(word for word, holds in (("current", current), ("deprecated", deprecated)) if holds)
+def _state(release: AssetRelease | BinaryRelease, *, current: bool) -> str:
+    revoked = isinstance(release, AssetRelease) and bool(release.revoked)
+    words = (("current", current), ("deprecated", release.deprecated), ("revoked", revoked))
+    return ", ".join(word for word, holds in words if holds)
 
 
 @click.command()
@@ -96,7 +102,8 @@ def why(session: Session, binary: Version, arch: str | None, base: Path | None, 
     with when_unusable(where / MANIFEST, MAKE_STORE if assets is None else MAKE_LAYOUT):
         place = find_place(where, arch or host_arch(), dev=assets is not None)
         manifest = load_manifest(place.manifest)
-    answers = explain(manifest, binary, place.arch)
+    held = held_at(place.base) if place.mode is Mode.INSTALLED else None
+    answers = explain(manifest, binary, place.arch, held)
     served = any(answer.standing is Standing.TAKEN for answer in answers)
     if session.json:
         session.print_json({"ok": served, **_why_document(manifest, binary, place, answers)})

@@ -21,6 +21,7 @@ from bitproof.cli.project import (
     human_size,
     settings,
     store_or_layout,
+    vm_option,
     wait_option,
     waiting_note,
     when_unusable,
@@ -84,6 +85,7 @@ def install(
 @base_option
 @assets_option
 @signature_option
+@vm_option
 @click.option(
     "--format",
     "form",
@@ -99,6 +101,7 @@ def resolve(
     base: Path | None,
     assets: Path | None,
     signers: tuple[str, ...],
+    vm: str | None,
     form: str,
     explain: bool,
     **versions: Version | None,
@@ -112,7 +115,7 @@ def resolve(
     where = store_or_layout(base, assets, found)
     with when_unusable(where / MANIFEST, MAKE_STORE if assets is None else MAKE_LAYOUT):
         keys = keys_wanted(signers, found)
-        boot = resolve_signed(where, version, arch or host_arch(), keys, dev=assets is not None)
+        boot = resolve_signed(where, version, arch or host_arch(), keys, dev=assets is not None, vm=vm or "")
     if explain:
         session.note(explanation(boot))
     if session.json or form == "json":
@@ -192,22 +195,27 @@ def cleanup(
 ) -> None:
     """Remove from the store what no release in force needs.
 
-    Also what dead writers left, and legacy v*/ directories. What a running VM holds stays, and what the store's keep
-    list names.
+    Also what dead writers left, and legacy v*/ directories. What a running VM holds stays, what the store's keep list
+    names, and what is pinned or rolled back to; -v says which files these are.
     """
     from bitproof.assets.cleanup import cleanup as clean_up
     from bitproof.assets.pins import parse_pins
+    from bitproof.assets.selection import listed_selection
     from bitproof.model.decode import MAX_JSON
     from bitproof.system.opened import read_file
 
     store = base or settings().store(os.environ).value
     pins = [parse_pins(read_file(path, MAX_JSON, "the pins"), str(path)) for path in pin_files]
     with when_unusable(store / MANIFEST, MAKE_STORE):
-        load_keep_list(store, load_manifest(store / MANIFEST))  # so that a refusal leaves no lock behind
+        manifest = load_manifest(store / MANIFEST)
+        load_keep_list(store, manifest)  # so that a refusal leaves no lock behind
+        listed_selection(store, manifest)
     done = clean_up(store, keep=keep, pins=pins, dry_run=dry_run, wait=wait, waiting=waiting_note(session))
     verb = "would remove" if dry_run else "removed"
     lines = [f"{verb} {one.path} ({human_size(one.size)}): {one.reason}" for one in done.removed]
     lines += [f"kept {path}: a running VM holds it" for path in done.held]
+    for one in done.selected:
+        session.detail(f"kept {one.path}: {one.reason}")
     count = "1 file" if len(done.removed) == 1 else f"{len(done.removed)} files"
     lines.append(f"{done.base}: {verb} {count}, {human_size(done.size)}")
     session.result("\n".join(lines), {"ok": True, "dry_run": dry_run, **done.document()})
