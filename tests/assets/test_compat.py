@@ -2,9 +2,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitproof.assets.compat import check_collisions, choose, contradictions, newest_in_force, referenced
+from bitproof.assets.compat import (
+    Standing,
+    check_collisions,
+    choose,
+    contradictions,
+    explain,
+    newest_in_force,
+    referenced,
+)
 from bitproof.errors import InputError
 from bitproof.model.names import is_hash_name
+from bitproof.model.selection import Held
 from bitproof.model.version import Version
 from tests.assets.layouts import stored
 from tests.evidence import refusal
@@ -172,3 +181,83 @@ def test_whatever_is_chosen_fits_and_is_kept(rows: list[tuple[bool, str, str]]) 
     assert not choice.release.deprecated
     assert choice.release.min_binary is None or choice.release.min_binary <= Version(BINARY)
     assert {*stored(rows[int(str(choice.release.version).rpartition(".")[2]) - 1][2])} <= kept
+
+
+def test_a_revoked_release_is_rejected_before_any_other_reason() -> None:
+    revoked = release("10", deprecated=True, revoked="it leaks keys", min_binary="9")
+    releases = {OLD: release("9"), NEW: revoked}
+    one = choose(sample(releases, current=NEW), Version(BINARY), "x86_64")
+    assert str(one.release.version) == OLD
+    assert one.reason == f"it is the newest that fits; assets.current {NEW}: revoked: it leaks keys"
+    assert list(map(str, one.rejected)) == [f"{NEW}: revoked: it leaks keys"]
+
+
+def test_a_manifest_with_nothing_but_a_revoked_release_has_none() -> None:
+    manifest = sample({OLD: release("9", revoked="it leaks keys")}, current=OLD)
+    assert refusal(InputError, lambda: choose(manifest, Version(BINARY), "x86_64")) == (
+        "no asset release fits this binary\n"
+        f"  expected: a release for binary {BINARY} on x86_64\n"
+        "  found:    none that fits, of 1\n"
+        f"  - {OLD}: revoked: it leaks keys\n"
+        "  fix:      install a release that fits, or run a binary that fits what is installed"
+    )
+    assert newest_in_force(manifest, "x86_64") is None
+
+
+def test_the_files_of_a_revoked_release_are_not_needed_unless_they_are_kept() -> None:
+    manifest = sample({OLD: release("9"), NEW: release("10", revoked="x")})
+    assert referenced(manifest) == set(stored("9"))
+    assert referenced(manifest, [NEW]) == {*stored("9"), *stored("10")}
+
+
+@pytest.mark.parametrize("version", [OLD, NEW, NEWEST])
+def test_what_is_held_is_taken_whatever_is_current(version: str) -> None:
+    one = choose(sample(THREE, current=NEW), Version(BINARY), "x86_64", Held(Version(version)))
+    assert (str(one.release.version), one.reason) == (version, f"this machine is pinned to assets {version}")
+
+
+def test_a_held_release_may_be_deprecated() -> None:
+    releases = {**THREE, OLD: release("9", deprecated=True), NEW: release("10", deprecated=True)}
+    one = choose(sample(releases), Version(BINARY), "x86_64", Held(Version(OLD), vm="web"))
+    assert (str(one.release.version), one.reason) == (OLD, f"VM web is pinned to assets {OLD}")
+    assert list(map(str, one.rejected)) == [f"{NEW}: deprecated"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({}, "the manifest has no such release"),
+        ({OLD: release("9", revoked="it leaks keys", deprecated=True)}, "revoked: it leaks keys"),
+        ({OLD: release("9", "arm64")}, "has no x86_64"),
+        ({OLD: {"arches": {"x86_64": boot_set("9", "vmlinuz")}}}, "has no complete boot set for x86_64"),
+        ({OLD: release("9", min_binary="2.0")}, "needs a binary from 2.0 on"),
+    ],
+)
+def test_a_held_release_that_cannot_be_used_is_an_error_and_never_a_fallback(entry: Document, reason: str) -> None:
+    manifest, held = sample({NEW: release("10"), **entry}, current=NEW), Held(Version(OLD))
+    assert refusal(InputError, lambda: choose(manifest, Version(BINARY), "x86_64", held)) == (
+        f"this machine is pinned to assets {OLD}, which cannot be used\n"
+        f"  expected: a release for binary {BINARY} on x86_64\n"
+        f"  found:    {OLD}: {reason}\n"
+        "  fix:      hold it at another release: bitproof pin VERSION; or at none: bitproof pin --remove"
+    )
+    told = explain(manifest, Version(BINARY), "x86_64", held)
+    assert Standing.TAKEN not in {answer.standing for answer in told}
+    mine = [f"{answer.standing} {answer.reason}" for answer in told if str(answer.release.version) == OLD]
+    assert mine == ([f"rejected {reason}; this machine is pinned to assets {OLD}"] if entry else [])
+
+
+def test_a_held_release_that_is_older_than_min_assets_cannot_be_used() -> None:
+    manifest = sample(THREE, current=NEW, binaries={BINARY: {"min_assets": NEW}})
+    message = refusal(InputError, lambda: choose(manifest, Version(BINARY), "x86_64", Held(Version(OLD))))
+    assert f"  found:    {OLD}: older than the binary's min_assets {NEW}\n" in message
+
+
+def test_why_says_what_is_held_and_what_would_fit_too() -> None:
+    releases = {**THREE, NEW: release("10", deprecated=True)}
+    told = explain(sample(releases, current=NEWEST), Version(BINARY), "x86_64", Held(Version(NEW)))
+    assert [(str(answer.release.version), answer.standing, answer.reason) for answer in told] == [
+        (NEWEST, Standing.FITS, f"this machine is pinned to assets {NEW}; it fits too"),
+        (NEW, Standing.TAKEN, f"this machine is pinned to assets {NEW}"),
+        (OLD, Standing.FITS, f"this machine is pinned to assets {NEW}; it fits too"),
+    ]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitproof.errors import InputError
-from bitproof.model.asset_edits import Occasion, deprecated, merge, recorded
+from bitproof.model.asset_edits import Occasion, deprecated, merge, recorded, revoked
 from bitproof.model.asset_manifest import Asset, AssetManifest
 from bitproof.model.digest import Digest
 from bitproof.model.version import Version
@@ -245,3 +245,48 @@ def test_however_often_it_is_recorded_one_version_has_one_set_of_bytes(tags: lis
         assert AssetManifest.parse(manifest.to_bytes()) == manifest
     assert manifest is not None
     assert len(manifest.releases) == len(set(tags))
+
+
+def test_a_release_is_revoked_once_and_for_a_reason() -> None:
+    once = revoked(sample(), Version("2026.415.1"), "it leaks keys", DAY)
+    entry = once.document["assets"]["releases"][FIRST]
+    assert (entry["revoked"], entry["revoked_date"]) == ("it leaks keys", "2026-04-16")
+    found = once.releases[Version(FIRST)]
+    assert (found.revoked, found.deprecated, found.in_force) == ("it leaks keys", False, False)
+    assert revoked(once, Version(FIRST), "another reason", date(2027, 1, 1)) == once
+
+
+def test_unknown_fields_and_key_order_survive_a_revocation() -> None:
+    manifest = read(strange())
+    changed = revoked(manifest, Version(FIRST), "x", DAY).document
+    assert list(changed["assets"]["releases"][FIRST])[-2:] == ["revoked", "revoked_date"]
+    del changed["assets"]["releases"][FIRST]["revoked"], changed["assets"]["releases"][FIRST]["revoked_date"]
+    assert json.dumps(changed) == json.dumps(manifest.document)
+    assert manifest == read(strange())
+
+
+@pytest.mark.parametrize("reason", ["", " ", "a\nb", "a\tb", "x" * 201, "\u202e"])
+def test_a_reason_that_cannot_be_printed_in_one_line_is_refused(reason: str) -> None:
+    rule = "not a reason: expected one printable line of 1 to 200 characters, found "
+    with pytest.raises(InputError) as caught:
+        revoked(sample(), Version(FIRST), reason, DAY)
+    assert str(caught.value).startswith(rule)
+
+
+def test_only_a_release_that_there_is_can_be_revoked() -> None:
+    with pytest.raises(InputError) as caught:
+        revoked(sample(), Version("1"), "x", DAY)
+    sentence = "the manifest has no such asset release\n  expected: one of 2026.0415.1\n  found:    1"
+    assert str(caught.value) == sentence
+
+
+def test_the_bytes_of_a_revoked_release_get_a_new_version() -> None:
+    first = recorded(None, built(), NOW)
+    again = recorded(revoked(first, first.current, "x", DAY), built(), NOW)
+    assert [str(version) for version in again.releases] == ["2026.0416.1", "2026.0416.2"]
+
+
+def test_what_either_of_two_manifests_revokes_is_revoked_in_both() -> None:
+    ours, theirs = sample({FIRST: release(revoked="ours")}), sample()
+    assert merge(ours, theirs).releases[Version(FIRST)].revoked == "ours"
+    assert merge(theirs, ours).releases[Version(FIRST)].revoked == "ours"

@@ -9,6 +9,7 @@ from tests.model.samples import BINARY, FIRST, Document, boot_set, document, hex
 
 ARCH = f'assets.releases["{FIRST}"].arches.x86_64'
 NAME_RULE = "not a name: expected 1 to 128 characters [A-Za-z0-9][A-Za-z0-9._+-]*, found"
+REASON_RULE = "not a reason: expected one printable line of 1 to 200 characters, found"
 READS = "  expected: this version of bitproof reads format 2"
 
 
@@ -118,6 +119,18 @@ BIN = ("binaries", "releases", BINARY)
             [f"{RELEASE}.deprecated: the wrong type: expected a boolean, found a string, 'no'"],
         ),
         (_set(*AT, "date", value=2026), [f"{RELEASE}.date: the wrong type: expected a string, found an integer, 2026"]),
+        (
+            _set(*AT, "revoked", value=True),
+            [f"{RELEASE}.revoked: the wrong type: expected a string, found a boolean, True"],
+        ),
+        (_set(*AT, "revoked", value=""), [f"{RELEASE}.revoked: {REASON_RULE} ''"]),
+        (_set(*AT, "revoked", value="two\nlines"), [f"{RELEASE}.revoked: {REASON_RULE} 'two\\nlines'"]),
+        (_set(*AT, "revoked", value="a\x1b[2J"), [f"{RELEASE}.revoked: {REASON_RULE} 'a\\x1b[2J'"]),
+        (_set(*AT, "revoked", value="x" * 201), [f"{RELEASE}.revoked: {REASON_RULE} '{'x' * 78}…"]),
+        (
+            _set(*AT, "revoked_date", value=1),
+            [f"{RELEASE}.revoked_date: the wrong type: expected a string, found an integer, 1"],
+        ),
         (
             _set(*AT, "deprecated_date", value=None),
             [f"{RELEASE}.deprecated_date: the wrong type: expected a string, found null, None"],
