@@ -77,13 +77,15 @@ def plan_rollback(wanted: Wanted, load: Load = load_manifest) -> Plan:
         before = read_selection(store.path)
         binary = wanted.binary_version or manifest.current_binary
         present = _present(manifest, binary, wanted.arch, before)
-        version = _target(wanted, present, history, store.path)
+        turned_from = manifest.current if present is None else present
+        version = wanted.version or history.before(turned_from)
+        if version is None:
+            raise _nothing_before(present, store.path)
         _check_way(before, present, version, str(store.path))
         release, assets = release_to_hold(manifest, version, wanted.arch)
         _check_allowed(manifest, binary, wanted.arch, release, history)
         paths = find_installed(store.path, wanted.arch, assets)
         files = {path: (asset, Mode.INSTALLED) for path, asset in zip(paths, assets, strict=True)}
-        turned_from = manifest.current if present is None else present
         selection = before.rolled_back(release.version, turned_from)
         if present == version and before.machine:  # it was done before, and is only completed
             selection, turned_from = before, before.machine.turned_from or turned_from
@@ -100,17 +102,14 @@ def _present(manifest: AssetManifest, binary: Version, arch: str, selection: Sel
         return None
 
 
-def _target(wanted: Wanted, present: Version | None, history: History, base: Path) -> Version:
-    found = wanted.version or history.before(present)
-    if found is None:
-        raise InputError(
-            "nothing is known of a release before the present one",
-            where=base,
-            expected="an earlier release in the history of this store",
-            found=f"the present one, {present}" if present else "no release that fits",
-            fix="name the release to go back to: bitproof rollback VERSION; see bitproof assets list",
-        )
-    return found
+def _nothing_before(present: Version | None, base: Path) -> InputError:
+    return InputError(
+        "nothing is known of a release before the present one",
+        where=base,
+        expected="an earlier release in the history of this store",
+        found=f"the present one, {present}" if present else "no release that fits",
+        fix="name the release to go back to: bitproof rollback VERSION; see bitproof assets list",
+    )
 
 
 def _check_way(before: Selection, present: Version | None, version: Version, base: str) -> None:

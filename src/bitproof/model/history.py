@@ -109,7 +109,7 @@ class History(NamedTuple):
         """Whether this machine, or a VM of it, has booted a release."""
         return any(entry.version == version and entry.event is Event.BOOTED for entry in self.entries)
 
-    def before(self, version: Version | None) -> Version | None:
+    def before(self, version: Version) -> Version | None:
         """The release that the machine had before it first had this one; None when none is known.
 
         What it had between two times of this one is what was turned away from. VMs with pins of their own do not count.
