@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bitproof.assets.history import HISTORY, HISTORY_LOCK, append, boot_to_note, note_boot, read_history
+from bitproof.assets.history import HISTORY, append, boot_to_note, note_boot, read_history
 from bitproof.assets.resolve import resolve
 from bitproof.errors import InputError
 from bitproof.model.history import Entry, Event, History
-from bitproof.model.names import CHANNEL_STATE
+from bitproof.model.names import CHANNEL_STATE, HISTORY_LOCK
 from bitproof.model.version import Version
 from bitproof.system.files import Directory
 from bitproof.system.hashing import bytes_digest

@@ -218,3 +218,19 @@ def test_nothing_is_held_in_a_store_without_a_selection(base: Path) -> None:
     assert read_selection(base) == Selection()
     assert resolve(base, BIN, ARCH).held is None
     assert "held" not in resolve(base, BIN, ARCH).document()
+
+
+def test_what_a_killed_writer_of_the_history_left_goes_unless_someone_writes_there(base: Path) -> None:
+    left = ".bitproof-0123456789abcdef.tmp"
+    state = base / ".bitproof-channel"
+    state.mkdir()
+    (state / left).write_bytes(b"x")
+    (state / "state.json").write_bytes(b"{}")
+    listed = cleanup(base, dry_run=True).removed
+    assert f".bitproof-channel/{left}" in [one.path for one in listed]
+    for name in (LOCK_NAME, ".history.lock"):
+        with Directory(state) as directory, locked(directory, name=name):
+            assert f".bitproof-channel/{left}" not in [one.path for one in cleanup(base).removed]
+        assert left in names_in(state)
+    assert [one.path for one in cleanup(base).removed] == [f".bitproof-channel/{left}"]
+    assert names_in(state) == sorted([LOCK_NAME, ".history.lock", "state.json"])

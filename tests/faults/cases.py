@@ -7,11 +7,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bitproof.assets.history import HISTORY
 from bitproof.images.initrd import image as initrd
 from bitproof.images.initrd.cpio import directory as cpio_directory
-from bitproof.model.names import MANIFEST
+from bitproof.model.history import Entry, Event, History
+from bitproof.model.names import CHANNEL_STATE, MANIFEST, SELECTION
+from bitproof.model.selection import Selection
+from bitproof.model.version import Version
 from bitproof.signed.install import install as install_signed
 from bitproof.system.digest_cache import QUIET_NS
+from bitproof.system.hashing import bytes_digest
 from tests.assets.layouts import build, fill, installed, recorded, stored, write_manifest
 from tests.images.layouts import CONFIG
 from tests.model.samples import BINARY, FIRST, document, release
@@ -152,8 +157,27 @@ def _another_arch(root: Path) -> None:
     build(root / "new", "b")
 
 
+def _three_releases(root: Path) -> None:
+    """A store of c, which is current, of b, which is deprecated, and of a."""
+    store = root / STORE
+    releases = {FIRST: release("a"), "2026.0416.1": release("b", deprecated=True), "2026.0417.1": release("c")}
+    write_manifest(store, document(releases, current="2026.0417.1"))
+    fill(store, "a", "b", "c")
+
+
+def _rolled_back(root: Path) -> None:
+    """As `_three_releases`, with a VM that is pinned, and a machine that has gone back from c to b."""
+    _three_releases(root)
+    selection = Selection().with_pin(Version(FIRST), "web").rolled_back(Version("2026.0416.1"), Version("2026.0417.1"))
+    (root / STORE / SELECTION).write_bytes(selection.to_bytes())
+    went = Entry(Version("2026.0416.1"), 1, Event.ROLLED_BACK, bytes_digest(b"manifest"))
+    (root / STORE / CHANNEL_STATE).mkdir()
+    (root / STORE / CHANNEL_STATE / HISTORY).write_bytes(History((went,)).to_bytes())
+
+
 _WHERE = ("--assets", ASSETS)
 _INSTALL = ("-q", "assets", "install", "--arch", ARCH, *_WHERE, "--base")
+_ROLLBACK = ("-q", "rollback", FIRST, "--arch", ARCH, "--base")
 _MANIFEST = ("-q", "assets", "manifest", "--binary-version", BINARY, *_WHERE)
 _PUBLISH = ("publish.py", ASSETS, ARCH, f"new/{ARCH}")
 _LAST_RECORDED, _LAST_INSTALLED = f"{ASSETS}/{MANIFEST}", f"{STORE}/{MANIFEST}"
@@ -199,6 +223,36 @@ CASES = (
         argv=("-q", "assets", "deprecate", "2026.0416.1", "--manifest", f"{ASSETS}/{MANIFEST}"),
         lay_out=_two_releases,
         place=ASSETS,
+    ),
+    Case(
+        name="a deprecated release",
+        command="pin",
+        argv=("-q", "pin", "2026.0416.1", "--arch", ARCH, "--base", STORE),
+        lay_out=_three_releases,
+        place=STORE,
+    ),
+    Case(
+        name="and let it go",
+        command="pin",
+        argv=("-q", "pin", "--remove", "--arch", ARCH, "--base", STORE),
+        lay_out=_rolled_back,
+        place=STORE,
+    ),
+    Case(
+        name="the first",
+        command="rollback",
+        argv=(*_ROLLBACK, STORE),
+        lay_out=_three_releases,
+        place=STORE,
+        last=f"{STORE}/{CHANNEL_STATE}/{HISTORY}",
+    ),
+    Case(
+        name="further",
+        command="rollback",
+        argv=(*_ROLLBACK, STORE),
+        lay_out=_rolled_back,
+        place=STORE,
+        last=f"{STORE}/{CHANNEL_STATE}/{HISTORY}",
     ),
     Case(
         name="its last step",

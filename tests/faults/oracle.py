@@ -22,6 +22,7 @@ Tree = dict[str, tuple[int, bytes]]
 
 FAILED = (1, 2, 3)
 LOCK, CACHE = ".bitproof.lock", ".bitproof-digests.json"
+LOCKS = (LOCK, ".history.lock")
 
 
 def tree(root: Path) -> Tree:
@@ -30,7 +31,7 @@ def tree(root: Path) -> Tree:
     for directory, directories, files in os.walk(root):
         for name in (*directories, *files):
             path = Path(directory, name)
-            if name not in {LOCK, CACHE}:
+            if name not in {*LOCKS, CACHE}:
                 found[str(path.relative_to(root))] = (path.lstat().st_mode, _content(path))
     return found
 

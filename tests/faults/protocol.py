@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.faults.cases import Case
-from tests.faults.oracle import LOCK, Expected
+from tests.faults.oracle import LOCK, LOCKS, Expected
 from tests.faults.trace import Call
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.minisig"
@@ -72,8 +72,8 @@ def _in_place(run: Path, calls: Iterable[Call]) -> Iterator[str]:
         if call.name != "openat" or not re.search("O_WRONLY|O_RDWR|O_CREAT|O_TRUNC", call.args):
             continue
         name = subject(run, call).name
-        wanted = ALONE[2:] if name == LOCK else ALONE
-        if name != LOCK and not RANDOM.fullmatch(name):
+        wanted = ALONE[2:] if name in LOCKS else ALONE
+        if name not in LOCKS and not RANDOM.fullmatch(name):
             yield f"{name} is written in place, or by a name that can be told"
         yield from (f"{name} is opened without {flag}" for flag in wanted if flag not in call.args)
         if "O_TRUNC" in call.args:

@@ -18,10 +18,10 @@ from bitproof.assets.selection import listed_selection
 from bitproof.assets.store import load_keep_list, load_manifest
 from bitproof.errors import UnavailableError
 from bitproof.model.asset_manifest import AssetManifest, BootPins
-from bitproof.model.names import KNOWN_ARCHES, MANIFEST, is_hash_name, is_signature
+from bitproof.model.names import CHANNEL_STATE, HISTORY_LOCK, KNOWN_ARCHES, MANIFEST, is_hash_name, is_signature
 from bitproof.model.selection import held_names
 from bitproof.system.files import Directory, is_temporary
-from bitproof.system.lock import Waiting, claim, locked, silent
+from bitproof.system.lock import LOCK_NAME, Waiting, claim, locked, silent
 from bitproof.system.opened import OpenFile, open_file
 
 LEGACY_PREFIX = "v"
@@ -78,18 +78,26 @@ def plan_cleanup(store: Directory, manifest: AssetManifest, keep: Collection[str
         if name in arches:
             with store.child(name) as directory:
                 removals += _files(directory, f"{name}/", needed)
+        elif name == CHANNEL_STATE:
+            with store.child(name) as directory:
+                removals += _temporaries(directory, f"{name}/")
         elif name.startswith(LEGACY_PREFIX):
             removals.append(Removal(name, _tree_size(store.path / name), "legacy directory"))
     return tuple(sorted(removals, key=lambda removal: removal.path))
 
 
+def _temporaries(directory: Directory, prefix: str) -> Iterator[Removal]:
+    for name, state in directory.names():
+        if is_temporary(name) and stat.S_ISREG(state.st_mode):
+            yield Removal(prefix + name, state.st_size, "temporary file of a dead writer")
+
+
 def _files(directory: Directory, prefix: str, needed: Collection[str]) -> Iterator[Removal]:
+    yield from _temporaries(directory, prefix)
     for name, state in directory.names():
         if not stat.S_ISREG(state.st_mode):
             continue
-        if is_temporary(name):
-            yield Removal(prefix + name, state.st_size, "temporary file of a dead writer")
-        elif is_hash_name(name) and not is_signature(name) and name not in needed:
+        if is_hash_name(name) and not is_signature(name) and name not in needed:
             yield Removal(prefix + name, state.st_size, "no release in force needs it")
 
 
@@ -130,6 +138,8 @@ def cleanup(
         manifest = manifest or load_manifest(store.path / MANIFEST)
         kept = (*keep, *load_keep_list(store.path, manifest), *pinned_names(pins))
         plan, selected = _selected(plan_cleanup(store, manifest, kept), store, manifest)
+        if not dry_run:
+            plan = stack.enter_context(_unwritten(store, plan))
         removed, held = [], []
         for removal in plan:
             with _claimed(store.path / removal.path) as free:
@@ -142,6 +152,24 @@ def cleanup(
         if not dry_run:
             store.sync()
         return Cleaned(store.path, tuple(removed), tuple(held), selected)
+
+
+@contextmanager
+def _unwritten(store: Directory, plan: tuple[Removal, ...]) -> Iterator[tuple[Removal, ...]]:
+    """The plan without what a running update, or the end of a boot, may be writing; for the block nobody does.
+
+    They do not hold the store's lock, so theirs are asked for; never waited for, as an update waits for the store's.
+    """
+    state = [one for one in plan if one.path.startswith(f"{CHANNEL_STATE}/")]
+    with ExitStack() as stack:
+        if state:
+            try:
+                directory = stack.enter_context(store.child(CHANNEL_STATE))
+                for name in (LOCK_NAME, HISTORY_LOCK):
+                    stack.enter_context(locked(directory, name=name, wait=False))
+            except UnavailableError:
+                plan = tuple(one for one in plan if one not in state)
+        yield plan
 
 
 def _selected(

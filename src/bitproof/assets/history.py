@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bitproof.assets.store import Mode
 from bitproof.errors import BitproofError, UnavailableError
 from bitproof.model.history import MAX_HISTORY, Entry, Event, History
-from bitproof.model.names import CHANNEL_STATE, MANIFEST
+from bitproof.model.names import CHANNEL_STATE, HISTORY_LOCK, MANIFEST
 from bitproof.model.version import Version
 from bitproof.system.files import Directory
 from bitproof.system.hashing import bytes_digest
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bitproof.assets.resolve import BootSet
 
 HISTORY = "history.json"
-HISTORY_LOCK = ".history.lock"
 TRIES, PAUSE = 50, 0.02
 """How often a boot asks for the lock, and the seconds between: no more than a second in all."""
 
