@@ -112,6 +112,8 @@ def read_keys(path: Path) -> set[str]:
         ("cli/settings.py", "settings", {"home", "version_from", "artifacts", "timeout"}),
         ("cli/channel/settings.py", "settings", {"place", "from", "name", "root", "keys"}),
         ("cli/caps/settings.py", "settings", {"git_root", "command", "adapter"}),
+        ("model/selection.py", "selection", {"machine", "why", "from", "vms"}),
+        ("model/history.py", "selection", {"entries", "when", "event"}),
         ("model/caps_manifest.py", "caps-manifest", {"repo", "sha", "local_dir", "precomposed"}),
         ("proof/inputs.py", "builds", {"commit", "driver", "host", "parts"}),
     ],
