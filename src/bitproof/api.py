@@ -38,13 +38,15 @@ class AssetManifest(asset_manifest.AssetManifest):
     def resolve(self, binary_version: Version | str, arch: str, base_dir: Path | str) -> BootSet:
         """The boot set of the release that fits a binary, from the files of ``base_dir`` (FORMATS section 3).
 
+        In a store where the machine is pinned or was rolled back, that release's, or none.
+
         Args:
             binary_version: ``MAJOR.MINOR.{unix seconds}``.
             arch: ``arm64`` or ``aarch64``, ``x86_64`` or ``amd64``, others as they are.
             base_dir: a store, or a dev layout.
 
         Raises:
-            InputError: no release fits, each with its reason; never a fallback.
+            InputError: no release fits, each with its reason, or what is pinned does not; never a fallback.
             UnavailableError: files that are missing, all named at once.
         """
         return resolve_in(self, Path(base_dir), _version(binary_version), arch_key(arch))
