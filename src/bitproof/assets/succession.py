@@ -46,6 +46,8 @@ def _changed(before: AssetManifest, after: AssetManifest) -> Iterator[Problem]:
             yield from _other_bytes(old, new)
             if old.deprecated and not new.deprecated:
                 yield Problem(f"assets {version}", "deprecated where it is published, and not here")
+            if old.revoked and not new.revoked:
+                yield Problem(f"assets {version}", "revoked where it is published, and not here")
     for version in before.binaries:
         if version not in after.binaries:
             yield Problem(f"binary {version}", "published, and missing here")

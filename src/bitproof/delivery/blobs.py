@@ -69,7 +69,7 @@ def complete_catalog(
             for asset in assets.values():
                 if asset.digest in known:
                     wanted[asset.digest.value] = known[asset.digest]
-                elif not release.deprecated:
+                elif release.in_force:
                     missing.append(Problem(f"{version} {arch}/{asset.name}", "neither in the dev layout nor published"))
     if missing:
         raise UnavailableError(

@@ -78,7 +78,7 @@ def _unlisted(manifest: AssetManifest, catalog: Catalog) -> Iterator[Finding]:
     for version, release in manifest.releases.items():
         for arch, assets in release.arches.items():
             for asset in assets.values():
-                if asset.digest not in catalog and not release.deprecated:
+                if asset.digest not in catalog and release.in_force:
                     yield Finding(
                         name=f"{version} {arch}/{asset.name}", verdict=Verdict.MISSING, expected=str(asset.digest)
                     )
