@@ -106,7 +106,6 @@ def _cutter(average: int) -> "FastCDC":
             "files cannot be cut into chunks: pyfastcdc has no compiled part here",
             expected="pyfastcdc with its Cython extension",
             found="the pure Python one, which is 200 times slower",
-            fix="install a C compiler and Python's headers, then: PYFASTCDC_REQUIRE_CYTHON=1 pip install "
-            "--force-reinstall pyfastcdc",
+            fix="install a C compiler, then: PYFASTCDC_REQUIRE_CYTHON=1 pip install --force-reinstall pyfastcdc",
         )
     return FastCDC(average, min_size=smallest(average), max_size=largest(average), normalized_chunking=1)

@@ -4,7 +4,7 @@ A plan holds no choices for who carries it out. Two ranges become one when the b
 request would; these bytes are fetched then, though they are at hand.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
@@ -61,15 +61,6 @@ class ReusePlan:
         return self.index_size + self.fetched + self.requests * REQUEST_COST < self.size + REQUEST_COST
 
 
-class _Run(NamedTuple):
-    """Neighbouring chunks which are all at hand, or all missing."""
-
-    at_hand: bool
-    offset: int
-    size: int
-    copies: tuple[Copy, ...]
-
-
 def plan(index: ChunkIndex, files: Sequence[Iterable[Chunk]]) -> ReusePlan:
     """Find the chunks of an asset in files at hand.
 
@@ -79,19 +70,20 @@ def plan(index: ChunkIndex, files: Sequence[Iterable[Chunk]]) -> ReusePlan:
             taken from these than is needed.
     """
     places = _places(index, files)
-    runs = list(_runs(index.chunks(), places))
-    merged: list[_Run] = []
+    runs = [tuple(run) for _, run in groupby(_joined(index.chunks(), places), key=type)]
+    copies: list[Copy] = []
+    fetches: list[Span] = []
     for number, run in enumerate(runs):
-        between = 0 < number < len(runs) - 1
-        fetched = not run.at_hand or (between and run.size <= REQUEST_COST)
-        if merged and fetched and not merged[-1].at_hand:
-            before = merged.pop()
-            merged.append(_Run(at_hand=False, offset=before.offset, size=before.size + run.size, copies=()))
-        else:
-            merged.append(run)
-    copies = tuple(copy for run in merged if run.at_hand for copy in run.copies)
-    fetches = tuple(Span(run.offset, run.size) for run in merged if not run.at_hand)
-    return ReusePlan(index.size, index.encoded_size, copies, fetches)
+        is_gap = 0 < number < len(runs) - 1 and sum(part.size for part in run) <= REQUEST_COST
+        held = [part for part in run if isinstance(part, Copy)]
+        if held and not is_gap:
+            copies += held
+            continue
+        start, end = run[0].offset, run[-1].offset + run[-1].size
+        if fetches and fetches[-1].offset + fetches[-1].size == start:
+            start = fetches.pop().offset
+        fetches.append(Span(start, end - start))
+    return ReusePlan(index.size, index.encoded_size, tuple(copies), tuple(fetches))
 
 
 _Place = tuple[int, int, int]
@@ -112,29 +104,27 @@ def _places(index: ChunkIndex, files: Sequence[Iterable[Chunk]]) -> dict[bytes, 
     return places
 
 
-def _runs(chunks: Iterable[Chunk], places: dict[bytes, _Place | None]) -> Iterator[_Run]:
-    """The asset as runs that are at hand and runs that are not, by turns."""
+def _joined(chunks: Iterable[Chunk], places: Mapping[bytes, _Place | None]) -> Iterator[Copy | Span]:
+    """The asset from its start to its end: what is at hand, and what is not; neighbours are joined where they can be.
 
-    def found(chunk: Chunk) -> _Place | None:
-        place = places[chunk.digest]
-        return place if place is not None and place[2] == chunk.size else None
-
-    for at_hand, group in groupby(((chunk, found(chunk)) for chunk in chunks), key=lambda pair: pair[1] is not None):
-        members = list(group)
-        size = sum(chunk.size for chunk, _ in members)
-        copies = tuple(_joined((chunk.offset, place) for chunk, place in members if place is not None))
-        yield _Run(at_hand, members[0][0].offset, size, copies)
-
-
-def _joined(pieces: Iterable[tuple[int, _Place]]) -> Iterator[Copy]:
-    """One copy for chunks that follow each other in the file at hand too."""
-    current: Copy | None = None
-    for offset, (source, start, size) in pieces:
-        if current is not None and (source, start) == (current.source, current.start + current.size):
+    A chunk at hand that has another size only looks like the wanted one.
+    """
+    current: Copy | Span | None = None
+    for digest, offset, size in chunks:
+        place = places[digest]
+        part = Copy(*place[:2], offset, size) if place is not None and place[2] == size else Span(offset, size)
+        if current is not None and _follows(current, part):
             current = current._replace(size=current.size + size)
             continue
         if current is not None:
             yield current
-        current = Copy(source, start, offset, size)
+        current = part
     if current is not None:
         yield current
+
+
+def _follows(before: Copy | Span, part: Copy | Span) -> bool:
+    """Whether two neighbours are one: both missing, or neighbours in the file at hand too."""
+    if isinstance(before, Copy) and isinstance(part, Copy):
+        return (before.source, before.start + before.size) == (part.source, part.start)
+    return isinstance(before, Span) and isinstance(part, Span)
