@@ -1,0 +1,1 @@
+"""An OCI registry as clients and publishers use it: requests, logins, blobs, manifests, what artifacts look like."""

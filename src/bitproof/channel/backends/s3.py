@@ -1,0 +1,269 @@
+"""A place in an S3 store: ``s3://bucket/prefix``, endpoint and credentials from the ``AWS_*`` variables.
+
+Requests are obstore's, which signs, repeats and resumes them. Nothing is locked: `S3Place.create` and `S3Place.swap`
+are conditional writes, of which the store lets one of two succeed.
+"""
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bitproof.channel.backends.patience import PATIENT, Patience
+from bitproof.channel.backends.pieces import PIECE, WIDTH, fetch_pieces
+from bitproof.channel.backends.s3_errors import no_conditions, told
+from bitproof.channel.backends.urls import S3Address, is_loopback
+from bitproof.channel.layout import blob_path
+from bitproof.channel.ports import Blob, NamedBlob, Range
+from bitproof.errors import InputError, IntegrityError, UnavailableError
+from bitproof.system.opened import OpenFile, Progress, unavailable
+
+if TYPE_CHECKING:
+    from obstore import PutMode
+    from obstore.store import S3Store
+
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+ALLOW_HTTP = "AWS_ALLOW_HTTP"
+MAX_PARTS = 9_000
+"""Parts of one upload; S3 takes 10,000."""
+PART_SECONDS = 300
+"""The longest time that one request may take: a part of 8 MiB, or a piece."""
+PROBE = ".conditional-writes"
+_IMPOSSIBLE = '"00000000000000000000000000000000"'
+
+
+class S3Place:
+    """A `Backend` over a prefix of a bucket.
+
+    Args:
+        url: ``s3://bucket/prefix``.
+        patience: how long the store is waited for.
+
+    Raises:
+        InputError: the URL is no place in a store, or the endpoint is neither https nor on the loopback.
+    """
+
+    def __init__(self, url: str, patience: Patience = PATIENT) -> None:
+        self.address = S3Address.parse(url)
+        self.allow_http = _may_be_plain(os.environ)
+        self.patience = patience
+        self._store: S3Store | None = None
+
+    @property
+    def where(self) -> str:
+        """The URL."""
+        return str(self.address)
+
+    @property
+    def store(self) -> "S3Store":
+        """The connection, made at first use."""
+        if self._store is None:
+            self._store = _connected(self.address, self.patience, allow_http=self.allow_http)
+        return self._store
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """As `Reader.read`."""
+        found = self._read(path, limit)
+        return None if found is None else found[0]
+
+    def _read(self, path: str, limit: int) -> tuple[bytes, str] | None:
+        """The bytes and what the store calls this version of them."""
+        import obstore
+
+        where = f"{self.where}/{path}"
+        try:
+            with told(where):
+                result = obstore.get(self.store, path)
+                data = bytearray()
+                if result.meta["size"] <= limit:
+                    for chunk in result.stream(min_chunk_size=1):
+                        data += chunk
+                        if len(data) > limit:
+                            break
+        except FileNotFoundError:
+            return None
+        if max(len(data), result.meta["size"]) > limit:
+            raise IntegrityError("the file is larger than it may be", where=where, expected=f"at most {limit} bytes")
+        return bytes(data), result.meta["e_tag"] or ""
+
+    def fetch(self, blob: Blob, target: OpenFile, ranges: Sequence[Range], progress: Progress) -> None:
+        """As `Reader.fetch`: pieces side by side, so that at most `WIDTH` of `PIECE` bytes are in memory."""
+        path = blob_path(blob)
+
+        def fetch(piece: Range, _: threading.Event) -> None:
+            self._fetch(path, piece, target)
+            progress(piece.size)
+
+        fetch_pieces(ranges, fetch)
+
+    def _fetch(self, path: str, piece: Range, target: OpenFile) -> None:
+        import obstore
+
+        where = f"{self.where}/{path}"
+        try:
+            with told(where):
+                data = obstore.get_range(self.store, path, start=piece.offset, length=piece.size)
+        except FileNotFoundError:
+            raise UnavailableError("the place has no such blob", where=where) from None
+        if len(data) != piece.size:
+            expected = f"{piece.size} bytes from {piece.offset} on"
+            raise IntegrityError("the blob ends too early", where=where, expected=expected, found=f"{len(data)} bytes")
+        try:
+            os.pwrite(target.fd, data, piece.offset)
+        except OSError as error:
+            raise unavailable(error, "the blob cannot be written", target.path) from None
+
+    @contextmanager
+    def exclusive(self, channel: str) -> Iterator[None]:
+        """As `Backend.exclusive`, without a lock: it proves that the store keeps the conditions of `swap` and `create`.
+
+        Some stores ignore them and say nothing; then a publisher could overwrite another one's file unseen.
+
+        Raises:
+            UnavailableError: the store has no conditional writes.
+        """
+        path = f"{channel}/{PROBE}"
+        for mode in self._probes(path):
+            if self._put(path, b"", mode):
+                raise no_conditions(self.where, "a write that had to be refused was done")
+        yield
+
+    def _probes(self, path: str) -> "Iterator[PutMode]":
+        """Conditions that cannot hold once the probe's object is there; it is made when it is not."""
+        if not self._put(path, b"", "create") or not self._put(path, b"", "create"):
+            yield {"e_tag": _IMPOSSIBLE}
+        else:
+            yield "create"
+
+    def has(self, blob: Blob) -> bool:
+        """As `Backend.has`."""
+        import obstore
+
+        path = blob_path(blob)
+        try:
+            with told(f"{self.where}/{path}"):
+                return obstore.head(self.store, path)["size"] == blob.size
+        except FileNotFoundError:
+            return False
+
+    def put(self, blob: Blob, source: OpenFile, progress: Progress) -> None:
+        """As `Backend.put`, in parts; a broken upload leaves nothing.
+
+        Raises:
+            IntegrityError: the file is not the blob; nothing appeared under its name.
+            UnavailableError: the store refused, or cannot be reached.
+        """
+        import obstore
+
+        if self.has(blob):
+            progress(blob.size)
+            return
+        path = blob_path(blob)
+        part = max(PIECE, -(-blob.size // MAX_PARTS))
+        with told(f"{self.where}/{path}"):
+            obstore.put(self.store, path, _proved(blob, source, part, progress), chunk_size=part, max_concurrency=WIDTH)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """As `Backend.create`."""
+        return self._put(path, data, "create") or self.read(path, len(data)) == data
+
+    def swap(self, path: str, data: bytes, before: bytes | None) -> bool:
+        """As `Backend.swap`. A write whose answer was lost is seen by its bytes."""
+        if before is None:
+            return self.create(path, data)
+        try:
+            found = self._read(path, len(before))
+        except IntegrityError:  # longer, so it is not what was there before
+            return False
+        if found is None or found[0] != before:
+            return False
+        return self._put(path, data, {"e_tag": found[1]}) or self._landed(path, data)
+
+    def _landed(self, path: str, data: bytes) -> bool:
+        try:
+            return self.read(path, len(data)) == data
+        except IntegrityError:
+            return False
+
+    def _put(self, path: str, data: bytes, mode: "PutMode") -> bool:
+        """A conditional write; False when the condition did not hold."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        try:
+            with told(f"{self.where}/{path}"):
+                obstore.put(self.store, path, data, mode=mode)
+        except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+            return False
+        return True
+
+    def announce(self, version: str, files: Sequence[NamedBlob]) -> None:
+        """As `Backend.announce`: a store has no other names."""
+
+
+def _may_be_plain(environ: Mapping[str, str]) -> bool:
+    """Whether requests may go over plain http: to an endpoint on the loopback, or when the user says so."""
+    endpoint = next((environ[name] for name in ENDPOINTS if environ.get(name)), "")
+    if not endpoint.startswith("http://"):
+        return False
+    if is_loopback(endpoint) or environ.get(ALLOW_HTTP, "").lower() in {"1", "true"}:
+        return True
+    raise InputError(
+        "the endpoint of the S3 store is plain http",
+        where="AWS_ENDPOINT_URL",
+        expected="https, or http on the loopback",
+        fix=f"use https, or set {ALLOW_HTTP}=true for a network that you trust",
+    )
+
+
+def _connected(address: S3Address, patience: Patience, *, allow_http: bool) -> "S3Store":
+    from datetime import timedelta
+
+    from obstore.exceptions import BaseError
+    from obstore.store import S3Store
+
+    try:
+        return S3Store(
+            address.bucket,
+            prefix=address.prefix or None,
+            client_options={
+                "allow_http": allow_http,
+                "connect_timeout": timedelta(seconds=patience.timeout),
+                "read_timeout": timedelta(seconds=patience.timeout),
+                "timeout": timedelta(seconds=PART_SECONDS),
+            },
+            retry_config={
+                "max_retries": patience.retries,
+                "backoff": {"init_backoff": timedelta(seconds=patience.wait)},
+                "retry_timeout": timedelta(seconds=PART_SECONDS),
+            },
+        )
+    except (BaseError, ValueError):  # its text quotes the value, which may be a secret
+        what = "the AWS_* variables are not usable"
+        raise InputError(what, where=address, fix="check their values, AWS_ENDPOINT_URL first") from None
+
+
+def _proved(blob: Blob, source: OpenFile, part: int, progress: Progress) -> Iterator[bytes]:
+    """The bytes of a blob in parts; the last one is held back until all are proved, so that nothing wrong appears."""
+    hasher = hashlib.sha256()
+    offset = 0
+    while True:
+        chunk = source.read_at(offset, part)
+        offset += len(chunk)
+        hasher.update(chunk)
+        if offset >= blob.size or not chunk:
+            break
+        yield chunk
+        progress(len(chunk))
+    if offset != blob.size or hasher.hexdigest() != blob.sha256.value:
+        raise IntegrityError(
+            "the file is not the blob",
+            where=source.path,
+            expected=f"{blob.sha256}, {blob.size} bytes",
+            found=f"sha256:{hasher.hexdigest()}, {offset} bytes",
+        )
+    if chunk:
+        yield chunk
+    progress(len(chunk))
