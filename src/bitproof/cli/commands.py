@@ -42,6 +42,7 @@ CAPS = {
     "compose": "bitproof.cli.caps.pins:compose",
     "check": "bitproof.cli.caps.inspect:check",
     "list": "bitproof.cli.caps.inspect:list_caps",
+    "push": "bitproof.cli.caps.push:push",
 }
 CHANNEL = {
     "init": "bitproof.cli.channel.begin:init",

@@ -4,20 +4,17 @@ import hashlib
 from typing import NamedTuple
 
 from bitproof.channel.backends.registry.artifacts import (
-    INDEX_TYPE,
     MANIFEST_TYPE,
     MAX_MANIFEST,
-    Descriptor,
     described,
 )
 from bitproof.channel.backends.registry.connection import Registry
-from bitproof.errors import IntegrityError, UnavailableError
+from bitproof.errors import IntegrityError
 from bitproof.model.digest import Digest
 
 _OK, _CREATED, _ABSENT = 200, 201, 404
 _DIGEST = "Docker-Content-Digest"
 _SUBJECT = "OCI-Subject"
-_LISTED = ("", MANIFEST_TYPE)
 
 
 class Manifest(NamedTuple):
@@ -70,43 +67,7 @@ def write_manifest(registry: Registry, reference: str, data: bytes, media_type: 
     return bool(answer.headers.get(_SUBJECT))
 
 
-def referrers(registry: Registry, subject: Digest) -> bytes | None:
-    """The index of what refers to a manifest: from the registry's own list, else from the fallback tag.
-
-    Source: OCI distribution specification 1.1, "Listing Referrers" and "Unavailable Referrers API".
-
-    Raises:
-        IntegrityError: it is no index.
-        UnavailableError: the registry does not serve.
-    """
-    answer = registry.call(
-        "GET", f"referrers/{subject}", (_OK, _ABSENT), headers={"Accept": INDEX_TYPE}, limit=MAX_MANIFEST
-    )
-    if answer.status == _OK and len(answer.body) <= MAX_MANIFEST:
-        return answer.body
-    found = read_manifest(registry, referrers_tag(subject), INDEX_TYPE)
-    return None if found is None else found.data
-
-
-def referrers_tag(subject: Digest) -> str:
-    """The tag under which a registry without the list of referrers has it."""
-    return f"{subject.algorithm}-{subject.value}"
-
-
 def read_back(registry: Registry, reference: str, data: bytes, media_type: str = MANIFEST_TYPE) -> bool:
     """Whether a tag still has just these bytes."""
     found = read_manifest(registry, reference, media_type)
     return found is not None and found.data == data
-
-
-def pushed(registry: Registry, data: bytes) -> Descriptor:
-    """The descriptor of a manifest that was written.
-
-    Raises:
-        UnavailableError: it is not there.
-    """
-    descriptor = described(data, MANIFEST_TYPE)
-    if read_manifest(registry, str(descriptor.digest)) is None:
-        what = "the registry has lost what it took"
-        raise UnavailableError(what, where=f"{registry.where}@{descriptor.digest}")
-    return descriptor
