@@ -2,11 +2,12 @@
 
 import http.client
 import re
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
@@ -106,14 +107,14 @@ class _Handler(BaseHTTPRequestHandler):
     server: "Proxy"
 
     def _serve(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        wanted = self.server.hang_up_after
-        if wanted is not None and length > wanted:
-            self.server.hang_up_after = None
-            self.server.forward_broken(self, self.rfile.read(wanted))
+        length = wanted = int(self.headers.get("Content-Length", 0))
+        if self.server.hang_up_after is not None and length > self.server.hang_up_after:
+            wanted, self.server.hang_up_after = self.server.hang_up_after, None
+        asked = Asked(self.command, self.path, dict(self.headers), self.rfile.read(wanted))
+        if len(asked.body) < length:
+            self.server.broken(asked)
             self.close_connection = True
             return
-        asked = Asked(self.command, self.path, dict(self.headers), self.rfile.read(length))
         self.server.asked.append(asked)
         reply = self.server.answer(asked)
         if reply is None:
@@ -147,7 +148,7 @@ class Proxy(ThreadingHTTPServer):
     ``hang_up_after`` breaks the next request whose body is longer than so many bytes, after them.
     """
 
-    daemon_threads = True
+    daemon_threads = False
 
     def __init__(self, behind: str, fault: Fault | None = None) -> None:
         super().__init__((HOST, 0), _Handler)
@@ -155,6 +156,26 @@ class Proxy(ThreadingHTTPServer):
         self.fault = fault
         self.hang_up_after: int | None = None
         self.asked: list[Asked] = []
+        self.connections: set[socket.socket] = set()
+
+    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        assert isinstance(request, socket.socket)
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        assert isinstance(request, socket.socket)
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End the connections that clients keep, so that the threads that serve them end."""
+        for connection in tuple(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client, or the server behind, hung up: what faults are about."""
 
     @property
     def address(self) -> str:
@@ -164,22 +185,21 @@ class Proxy(ThreadingHTTPServer):
         return self.forward(asked) if self.fault is None else self.fault(asked, self.forward)
 
     def forward(self, asked: Asked) -> Reply:
-        connection = http.client.HTTPConnection(self.behind, timeout=60)
-        connection.request(asked.method, asked.path, asked.body, dict(asked.headers))
-        response = connection.getresponse()
-        body = response.read()
+        with closing(http.client.HTTPConnection(self.behind, timeout=60)) as connection:
+            connection.request(asked.method, asked.path, asked.body, dict(asked.headers))
+            response = connection.getresponse()
+            body = response.read()
         dropped = {"content-length", "connection", "transfer-encoding"} if asked.method != "HEAD" else {"connection"}
         headers = {name: value for name, value in response.getheaders() if name.lower() not in dropped}
-        connection.close()
         return Reply(response.status, headers, body)
 
-    def forward_broken(self, handler: BaseHTTPRequestHandler, part: bytes) -> None:
-        """Send the server only a part of what was promised to it, and hang up."""
+    def broken(self, asked: Asked) -> None:
+        """Send the server behind only a part of what was promised to it, and hang up."""
         connection = http.client.HTTPConnection(self.behind, timeout=60)
-        connection.putrequest(handler.command, handler.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in handler.headers.items():
+        connection.putrequest(asked.method, asked.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in asked.headers.items():
             connection.putheader(name, value)
-        connection.endheaders(part)
+        connection.endheaders(asked.body)
         connection.close()
 
 
@@ -195,6 +215,7 @@ def proxy(behind: str, fault: Fault | None = None) -> Iterator[Proxy]:
         finally:
             server.shutdown()
             thread.join()
+            server.hang_up()
 
 
 def failing(times: int, status: int, where: str = "", method: str = "") -> Fault:

@@ -131,7 +131,7 @@ def _store(response: "BaseHTTPResponse", piece: Range, skipped: int, target: Ope
     while done < end and not stop.is_set():
         chunk = response.read(min(STEP, end - done))
         if not chunk:
-            raise Broken(unreachable(where, "the answer broke off"))
+            raise Broken(unreachable(where, "the connection broke off"))
         if time.monotonic() > deadline:
             raise UnavailableError("the registry is too slow", where=where, expected=f"{FLOOR} bytes a second")
         fresh = chunk[max(skipped - done, 0) :]

@@ -176,6 +176,7 @@ class Registry:
             _let_go(response)
             url = check_redirect(self.address, urljoin(url, location))
             response = self._send(method, url, headers, None)
+        _let_go(response)
         raise UnavailableError("the registry redirects without end", where=self.where)
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> "BaseHTTPResponse":
@@ -233,13 +234,14 @@ def _pause(response: "BaseHTTPResponse") -> float:
 
 def _reason(error: Exception) -> str:
     """Why there was no answer, without the URL, which a redirect may have filled with a signature."""
-    from urllib3.exceptions import IncompleteRead, NameResolutionError, SSLError
+    from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError, SSLError
     from urllib3.exceptions import TimeoutError as TimedOut
 
     reasons = (
+        (NameResolutionError, "no host of this name"),
+        (NewConnectionError, "no connection"),
         (TimedOut, "no answer in time"),
         (SSLError, "its certificate is not trusted"),
-        (NameResolutionError, "no host of this name"),
-        (IncompleteRead, "the answer broke off"),
+        (ProtocolError, "the connection broke off"),
     )
-    return next((told for kind, told in reasons if isinstance(error, kind)), "the connection was refused or broke off")
+    return next((told for kind, told in reasons if isinstance(error, kind)), type(error).__name__)

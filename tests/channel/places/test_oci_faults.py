@@ -1,0 +1,435 @@
+"""What a registry, or whoever sits before it, may do to a publisher and to a client."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bitproof.channel.backends.oci import OciPlace
+from bitproof.channel.backends.registry.artifacts import MANIFEST_TYPE
+from bitproof.channel.ports import NamedBlob, Range
+from bitproof.errors import InputError, IntegrityError, UnavailableError
+from tests.channel.places import servers
+from tests.channel.places.blobs import HASTY, blob_of, source_of, target_in
+from tests.channel.places.servers import Asked, Fault, Forward, Proxy, Reply, failing
+from tests.evidence import refusal
+
+TIMESTAMP = "stable/metadata/timestamp.json"
+TAG = "manifests/stable-timestamp.json"
+DATA = bytes(range(256)) * (40 << 10)  # 10 MiB: two pieces
+BLOB = blob_of(DATA)
+
+pytestmark = pytest.mark.xdist_group("places")
+
+
+@dataclass
+class Scene:
+    """The same repository straight and through a proxy."""
+
+    straight: OciPlace
+    place: OciPlace
+    proxy: Proxy
+
+
+@pytest.fixture
+def scene(registry_address: str, tmp_path: Path) -> Iterator[Scene]:
+    name = "".join(character for character in tmp_path.name.lower() if character.isalnum())
+    with servers.proxy(registry_address) as proxy:
+        yield Scene(
+            OciPlace(f"oci://{registry_address}/{name}", HASTY), OciPlace(f"oci://{proxy.address}/{name}", HASTY), proxy
+        )
+
+
+def put(place: OciPlace, directory: Path, data: bytes = DATA) -> list[int]:
+    told: list[int] = []
+    with source_of(directory, data) as source:
+        place.put(blob_of(DATA), source, told.append)
+    return told
+
+
+def fetch(place: OciPlace, directory: Path, *ranges: Range) -> bytes:
+    with target_in(directory) as target:
+        place.fetch(BLOB, target, ranges or [Range(0, len(DATA))], lambda _: None)
+        return target.path.read_bytes()
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    """An address at which nothing listens any more."""
+    with servers.proxy("") as proxy:
+        address = proxy.address
+    yield address
+
+
+def test_a_registry_that_is_gone_is_told(tmp_path: Path) -> None:
+    with nobody() as address:
+        place = OciPlace(f"oci://{address}/x", HASTY)
+        message = refusal(UnavailableError, lambda: place.read(TIMESTAMP, 10))
+        assert message == (
+            "the registry cannot be reached\n"
+            f"  where:    oci://{address}/x/manifests/stable-timestamp.json\n"
+            "  found:    no connection\n"
+            "  fix:      check the network and the registry's name, then run the same command again"
+        )
+        assert refusal(UnavailableError, lambda: put(place, tmp_path)).startswith("the registry cannot be reached\n")
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_passing_faults_are_waited_out(scene: Scene, tmp_path: Path, status: int) -> None:
+    scene.proxy.fault = failing(HASTY.retries, status)
+    put(scene.place, tmp_path)
+    scene.proxy.fault = failing(HASTY.retries, status)
+    assert fetch(scene.place, tmp_path) == DATA
+    scene.proxy.fault = failing(HASTY.retries, status)
+    assert scene.place.swap(TIMESTAMP, b"1", None)
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (401, "the registry refused the request"),
+        (403, "the registry refused the request"),
+        (429, "the registry allows no more requests for now"),
+        (503, "the registry failed"),
+        (418, "the registry does not do what was asked"),
+    ],
+)
+def test_a_refusal_that_stays_is_told_with_its_status(scene: Scene, status: int, sentence: str) -> None:
+    body = b'{"errors":[{"code":"DENIED","message":"secret of the server"}]}'
+    scene.proxy.fault = lambda _, __: Reply(status, {}, body)
+    message = refusal(UnavailableError, lambda: scene.place.read(TIMESTAMP, 10)).splitlines()
+    assert message[0] == sentence
+    assert message[1:3] == [
+        f"  where:    {scene.place.where}/manifests/stable-timestamp.json",
+        f"  found:    {status}, DENIED",
+    ]
+
+
+def test_an_upload_that_broke_off_is_resumed_where_it_broke(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a registry that keeps what it got, as newer ones than Debian's do."""
+    kept: list[Reply] = []
+
+    def keep(asked: Asked) -> None:
+        headers = {**asked.headers, "Content-Length": str(len(asked.body))}
+        kept.append(scene.proxy.forward(asked._replace(headers=headers)))
+
+    def fault(asked: Asked, forward: Forward) -> Reply:
+        if asked.method == "GET" and "uploads" in asked.path:
+            return Reply(204, {name: kept[0].headers[name] for name in ("Range", "Location")})
+        return forward(asked)
+
+    monkeypatch.setattr(scene.proxy, "broken", keep)
+    scene.proxy.fault = fault
+    scene.proxy.hang_up_after = 4 << 20
+    assert sum(put(scene.place, tmp_path)) == len(DATA)
+    assert scene.straight.has(BLOB)
+    (patch,) = [asked for asked in scene.proxy.asked if asked.method == "PATCH"]
+    assert len(patch.body) == len(DATA) - (4 << 20)
+    assert patch.headers["Content-Range"] == f"{4 << 20}-{len(DATA) - 1}"
+
+
+def test_an_upload_that_broke_off_begins_anew_where_the_registry_forgets_it(scene: Scene, tmp_path: Path) -> None:
+    scene.proxy.hang_up_after = 4 << 20
+    assert sum(put(scene.place, tmp_path)) == len(DATA)
+    assert scene.straight.has(BLOB)
+
+
+def test_a_registry_that_goes_away_during_an_upload_is_told_and_shows_nothing(scene: Scene, tmp_path: Path) -> None:
+    scene.proxy.fault = lambda asked, forward: None if asked.method == "PATCH" else forward(asked)
+    message = refusal(UnavailableError, lambda: put(scene.place, tmp_path))
+    assert message.startswith("the registry cannot be reached\n")
+    assert not scene.straight.has(BLOB)
+
+
+def test_an_answer_that_was_lost_is_no_failed_upload(scene: Scene, tmp_path: Path) -> None:
+    def fault(asked: Asked, forward: Forward) -> Reply | None:
+        reply = forward(asked)
+        return None if asked.method == "PUT" and "uploads" in asked.path else reply
+
+    scene.proxy.fault = fault
+    put(scene.place, tmp_path)
+    assert scene.straight.has(BLOB)
+
+
+def test_a_file_that_changes_while_it_is_uploaded_is_refused_and_does_not_appear(scene: Scene, tmp_path: Path) -> None:
+    changed = DATA[:-1] + b"!"
+    assert refusal(IntegrityError, lambda: put(scene.place, tmp_path, changed)) == (
+        "the registry received other bytes\n"
+        f"  where:    {scene.place.where}\n"
+        "  found:    400, DIGEST_INVALID\n"
+        "  fix:      the file changed while it was uploaded: run the same command again"
+    )
+    assert not scene.straight.has(BLOB)
+
+
+def test_a_file_that_ends_too_early_is_refused_and_does_not_appear(scene: Scene, tmp_path: Path) -> None:
+    message = refusal(IntegrityError, lambda: put(scene.place, tmp_path, DATA[:-1]))
+    assert message == f"the file ended while it was uploaded\n  where:    {scene.place.where}"
+    assert not scene.straight.has(BLOB)
+
+
+def _at_another_offset(reply: Reply) -> Reply:
+    first, _, rest = reply.headers["Content-Range"].removeprefix("bytes ").partition("-")
+    return reply._replace(headers={**reply.headers, "Content-Range": f"bytes {int(first) + 1}-{rest}"})
+
+
+def _of_another_size(reply: Reply) -> Reply:
+    told = reply.headers["Content-Range"].rpartition("/")[0]
+    return reply._replace(headers={**reply.headers, "Content-Range": f"{told}/{len(DATA) + 1}"})
+
+
+@pytest.mark.parametrize(
+    ("tamper", "found"),
+    [
+        (_at_another_offset, f"bytes 6-14/{len(DATA)}"),
+        (_of_another_size, f"bytes 5-14/{len(DATA) + 1}"),
+        (lambda reply: reply._replace(headers={}), "no range"),
+    ],
+    ids=["offset", "size", "no range"],
+)
+def test_other_bytes_than_were_asked_for_are_refused(
+    scene: Scene, tmp_path: Path, tamper: Callable[[Reply], Reply], found: str
+) -> None:
+    put(scene.straight, tmp_path)
+    scene.proxy.fault = lambda asked, forward: tamper(forward(asked))
+    assert refusal(IntegrityError, lambda: fetch(scene.place, tmp_path, Range(5, 10))) == (
+        "the registry serves other bytes than were asked for\n"
+        f"  where:    {scene.place.where}@{BLOB.sha256}\n"
+        f"  expected: bytes 5-14/{len(DATA)}\n"
+        f"  found:    {found}"
+    )
+    assert (tmp_path / "target").read_bytes() == b""
+
+
+def test_a_registry_without_ranges_serves_all_the_same(scene: Scene, tmp_path: Path) -> None:
+    put(scene.straight, tmp_path)
+
+    def fault(asked: Asked, forward: Forward) -> Reply:
+        headers = {name: value for name, value in asked.headers.items() if name.lower() != "range"}
+        return forward(asked._replace(headers=headers))
+
+    scene.proxy.fault = fault
+    assert fetch(scene.place, tmp_path, Range(9 << 20, 1 << 20))[9 << 20 :] == DATA[9 << 20 :]
+    assert fetch(scene.place, tmp_path) == DATA
+
+
+def test_a_body_that_breaks_off_each_time_is_told(scene: Scene, tmp_path: Path) -> None:
+    put(scene.straight, tmp_path)
+
+    def fault(asked: Asked, forward: Forward) -> Reply:
+        reply = forward(asked)
+        return Reply(
+            reply.status, {**reply.headers, "Content-Length": str(len(reply.body))}, reply.body[: len(reply.body) // 2]
+        )
+
+    scene.proxy.fault = fault
+    message = refusal(UnavailableError, lambda: fetch(scene.place, tmp_path, Range(0, 100)))
+    assert message.splitlines()[0] == "the registry cannot be reached"
+    assert message.splitlines()[2] == "  found:    the connection broke off"
+
+
+def test_a_manifest_with_more_than_its_limit_is_not_read_on(scene: Scene) -> None:
+    headers = {"Content-Type": MANIFEST_TYPE}
+    scene.proxy.fault = lambda _, __: Reply(200, headers, b" " * ((4 << 20) + 1))
+    assert refusal(IntegrityError, lambda: scene.place.read(TIMESTAMP, 10)) == (
+        "the manifest is larger than it may be\n"
+        f"  where:    {scene.place.where}/manifests/stable-timestamp.json\n"
+        "  expected: at most 4194304 bytes"
+    )
+
+
+def test_a_manifest_that_is_not_what_its_digest_says_is_refused(scene: Scene) -> None:
+    scene.straight.swap(TIMESTAMP, b"good", None)
+
+    def fault(asked: Asked, forward: Forward) -> Reply:
+        reply = forward(asked)
+        return reply._replace(body=reply.body.replace(b"Z29vZA==", b"RVZJTA=="))
+
+    scene.proxy.fault = fault
+    message = refusal(IntegrityError, lambda: scene.place.read(TIMESTAMP, 10))
+    assert message.splitlines()[0] == "the manifest is not what its digest says"
+
+
+def test_bytes_that_a_manifest_carries_are_compared_with_their_digest(scene: Scene) -> None:
+    scene.straight.swap(TIMESTAMP, b"good", None)
+
+    def fault(asked: Asked, forward: Forward) -> Reply:
+        reply = forward(asked)
+        headers = {name: value for name, value in reply.headers.items() if name != "Docker-Content-Digest"}
+        return Reply(200, headers, reply.body.replace(b"Z29vZA==", b"RVZJTA=="))
+
+    scene.proxy.fault = fault
+    good, evil = (blob_of(data).sha256 for data in (b"good", b"EVIL"))
+    assert refusal(IntegrityError, lambda: scene.place.read(TIMESTAMP, 10)) == (
+        "the registry serves other bytes\n"
+        f"  where:    {scene.place.where}@{good}\n"
+        f"  expected: {good}, 4 bytes\n"
+        f"  found:    {evil}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"[]", "the file is not acceptable JSON"),
+        (b"{}", "0 layers"),
+        (b'{"layers":[]}', "0 layers"),
+        (b'{"layers":[7]}', "layers[0]: the wrong type: expected a table, found an integer, 7"),
+        (b'{"layers":[{"mediaType":"x","digest":"sha256:0","size":1}]}', "layers[0].digest: not 64 hex digits: '0'"),
+    ],
+)
+def test_what_is_no_manifest_is_refused(scene: Scene, body: bytes, found: str) -> None:
+    scene.proxy.fault = lambda _, __: Reply(200, {"Content-Type": MANIFEST_TYPE}, body)
+    assert refusal(IntegrityError, lambda: scene.place.read(TIMESTAMP, 10)) == (
+        "the registry serves no manifest of this kind\n"
+        f"  where:    {scene.place.where}:stable-timestamp.json\n"
+        f"  found:    {found}"
+    )
+
+
+def test_a_page_of_html_is_no_manifest(scene: Scene) -> None:
+    scene.proxy.fault = lambda _, __: Reply(200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>")
+    assert refusal(IntegrityError, lambda: scene.place.read(TIMESTAMP, 10)) == (
+        "the manifest is of another type\n"
+        f"  where:    {scene.place.where}/manifests/stable-timestamp.json\n"
+        f"  expected: {MANIFEST_TYPE}\n"
+        "  found:    text/html"
+    )
+
+
+def test_a_tag_that_somebody_moves_between_our_write_and_our_look_is_not_ours(scene: Scene) -> None:
+    scene.straight.swap(TIMESTAMP, b"1", None)
+
+    def fault(asked: Asked, forward: Forward) -> Reply:
+        reply = forward(asked)
+        if asked.method == "PUT" and TAG in asked.path:
+            assert scene.straight.swap(TIMESTAMP, b"theirs", b"ours")
+        return reply
+
+    scene.proxy.fault = fault
+    assert not scene.place.swap(TIMESTAMP, b"ours", b"1")
+    assert scene.straight.read(TIMESTAMP, 10) == b"theirs"
+
+
+def test_a_tag_that_was_moved_before_we_looked_is_left_alone(scene: Scene) -> None:
+    scene.straight.swap(TIMESTAMP, b"theirs", None)
+    scene.place.registry.call("GET", "tags/list", (200,))
+    assert not scene.place.swap(TIMESTAMP, b"ours", b"1")
+    assert scene.straight.read(TIMESTAMP, 10) == b"theirs"
+    assert all(asked.method == "GET" for asked in scene.proxy.asked)
+
+
+def test_a_small_file_is_read_by_one_request(scene: Scene) -> None:
+    scene.straight.swap(TIMESTAMP, b"1", None)
+    assert scene.place.read(TIMESTAMP, 10) == b"1"
+    assert [asked.method for asked in scene.proxy.asked] == ["GET"]
+
+
+def test_a_release_is_an_artifact_that_other_tools_understand(scene: Scene, tmp_path: Path) -> None:
+    put(scene.straight, tmp_path)
+    scene.place.announce("2026.1124.1+fix", [NamedBlob("x86_64/rootfs.squashfs", BLOB)])
+    answer = scene.place.registry.call("GET", "manifests/2026.1124.1_fix", (200,), headers={"Accept": MANIFEST_TYPE})
+    assert json.loads(answer.body) == {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "artifactType": "application/vnd.bitproof.release.v1",
+        "config": {
+            "mediaType": "application/vnd.oci.empty.v1+json",
+            "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+            "size": 2,
+            "data": "e30=",
+        },
+        "layers": [
+            {
+                "mediaType": "application/octet-stream",
+                "digest": str(BLOB.sha256),
+                "size": len(DATA),
+                "annotations": {"org.opencontainers.image.title": "x86_64/rootfs.squashfs"},
+            }
+        ],
+    }
+
+
+def test_a_version_that_shows_other_files_is_not_replaced(scene: Scene, tmp_path: Path) -> None:
+    put(scene.straight, tmp_path)
+    scene.place.announce("1", [NamedBlob("x86_64/vmlinuz", BLOB)])
+    message = refusal(IntegrityError, lambda: scene.place.announce("1", [NamedBlob("x86_64/initrd.img", BLOB)]))
+    lines = message.splitlines()
+    assert lines[:2] == ["the version's tag shows other files", f"  where:    {scene.place.where}:1"]
+    assert lines[-1] == (
+        "  fix:      another release has this version: give yours a new one, or delete the tag if it is not in use"
+    )
+
+
+@pytest.mark.parametrize("channel", ["a+b", "x" * 120])
+def test_a_channel_whose_name_makes_no_tag_is_refused_before_anything_is_written(scene: Scene, channel: str) -> None:
+    def publish() -> None:
+        with scene.place.exclusive(channel):
+            raise AssertionError
+
+    message = refusal(InputError, publish)
+    assert message.splitlines()[0] == "a channel of this name cannot be in a registry"
+    assert scene.proxy.asked == []
+
+
+@pytest.mark.parametrize("version", ["stable-timestamp.json", "x" * 129, "/"])
+def test_a_version_that_makes_no_tag_of_its_own_is_refused(scene: Scene, version: str) -> None:
+    message = refusal(InputError, lambda: scene.place.announce(version, []))
+    assert message.splitlines()[0] == "a release of this version cannot be in a registry"
+    assert scene.proxy.asked == []
+
+
+def _redirecting(to: str) -> Fault:
+    def fault(asked: Asked, forward: Forward) -> Reply:
+        return Reply(307, {"Location": to}) if asked.method == "GET" and "/blobs/" in asked.path else forward(asked)
+
+    return fault
+
+
+def test_a_redirect_to_where_blobs_are_is_followed_without_our_authorization(
+    scene: Scene, tmp_path: Path, registry_address: str
+) -> None:
+    put(scene.straight, tmp_path)
+    with servers.proxy(registry_address) as elsewhere:
+        path = f"/v2/{scene.place.registry.address.repository}/blobs/{BLOB.sha256}"
+        scene.proxy.fault = _redirecting(f"http://{elsewhere.address}{path}")
+        scene.place.registry._authorization = "Basic c2VjcmV0"  # noqa: SLF001 - as after a challenge
+        assert fetch(scene.place, tmp_path) == DATA
+        assert all("Authorization" in asked.headers for asked in scene.proxy.asked)
+        assert elsewhere.asked
+        assert all("Authorization" not in asked.headers for asked in elsewhere.asked)
+
+
+@pytest.mark.parametrize(
+    ("to", "found"),
+    [
+        ("http://example.org/x?signature=secret", "http://example.org"),
+        ("https://169.254.169.254/latest", "https://169.254.169.254"),
+        ("https://10.0.0.1/x", "https://10.0.0.1"),
+        ("file:///etc/passwd", "file://None"),
+    ],
+)
+def test_a_redirect_to_where_it_may_not_go_is_refused(scene: Scene, tmp_path: Path, to: str, found: str) -> None:
+    put(scene.straight, tmp_path)
+    scene.proxy.fault = _redirecting(to)
+    assert refusal(UnavailableError, lambda: fetch(scene.place, tmp_path)) == (
+        "the registry redirects to where it may not\n"
+        f"  where:    {scene.place.where}\n"
+        "  expected: https, and no private address\n"
+        f"  found:    {found}"
+    )
+
+
+def test_redirects_without_end_are_left(scene: Scene, tmp_path: Path) -> None:
+    put(scene.straight, tmp_path)
+    scene.proxy.fault = _redirecting("")
+    path = f"/v2/{scene.place.registry.address.repository}/blobs/{BLOB.sha256}"
+    scene.proxy.fault = _redirecting(path)
+    message = refusal(UnavailableError, lambda: fetch(scene.place, tmp_path, Range(0, 1)))
+    assert message == f"the registry redirects without end\n  where:    {scene.place.where}"
+    assert len(scene.proxy.asked) == 6
