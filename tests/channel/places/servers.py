@@ -190,7 +190,7 @@ class Proxy(ThreadingHTTPServer):
             response = connection.getresponse()
             body = response.read()
         dropped = {"content-length", "connection", "transfer-encoding"} if asked.method != "HEAD" else {"connection"}
-        headers = {name: value for name, value in response.getheaders() if name.lower() not in dropped}
+        headers = {name.title(): value for name, value in response.getheaders() if name.lower() not in dropped}
         return Reply(response.status, headers, body)
 
     def broken(self, asked: Asked) -> None:

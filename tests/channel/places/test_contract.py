@@ -50,6 +50,7 @@ def test_a_file_is_created_once_and_stands(place: Backend) -> None:
         assert place.create(ROOT_1, b"one")
         assert not place.create(ROOT_1, b"two")
         assert not place.create(ROOT_1, b"longer than one")
+        assert not place.create(ROOT_1, b"")
     assert place.read(ROOT_1, 100) == b"one"
 
 

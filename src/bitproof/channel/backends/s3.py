@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bitproof.channel.backends.patience import PATIENT, Patience
 from bitproof.channel.backends.pieces import PIECE, WIDTH, fetch_pieces
-from bitproof.channel.backends.s3_errors import no_conditions, told
+from bitproof.channel.backends.s3_errors import check_range, no_conditions, other_bytes, told
 from bitproof.channel.backends.urls import S3Address, is_loopback
 from bitproof.channel.layout import blob_path
 from bitproof.channel.ports import Blob, NamedBlob, Range
@@ -93,23 +93,25 @@ class S3Place:
         path = blob_path(blob)
 
         def fetch(piece: Range, _: threading.Event) -> None:
-            self._fetch(path, piece, target)
+            self._fetch(path, blob.size, piece, target)
             progress(piece.size)
 
         fetch_pieces(ranges, fetch)
 
-    def _fetch(self, path: str, piece: Range, target: OpenFile) -> None:
+    def _fetch(self, path: str, size: int, piece: Range, target: OpenFile) -> None:
         import obstore
 
         where = f"{self.where}/{path}"
+        wanted = (piece.offset, piece.offset + piece.size)
         try:
             with told(where):
-                data = obstore.get_range(self.store, path, start=piece.offset, length=piece.size)
+                result = obstore.get(self.store, path, options={"range": wanted})
+                check_range(where, wanted, size, result.range, result.meta["size"])
+                data = result.bytes()
         except FileNotFoundError:
             raise UnavailableError("the place has no such blob", where=where) from None
         if len(data) != piece.size:
-            expected = f"{piece.size} bytes from {piece.offset} on"
-            raise IntegrityError("the blob ends too early", where=where, expected=expected, found=f"{len(data)} bytes")
+            raise other_bytes(where, f"{piece.size} bytes", f"{len(data)} bytes")
         try:
             os.pwrite(target.fd, data, piece.offset)
         except OSError as error:
@@ -167,7 +169,7 @@ class S3Place:
 
     def create(self, path: str, data: bytes) -> bool:
         """As `Backend.create`."""
-        return self._put(path, data, "create") or self.read(path, len(data)) == data
+        return self._put(path, data, "create") or self._landed(path, data)
 
     def swap(self, path: str, data: bytes, before: bytes | None) -> bool:
         """As `Backend.swap`. A write whose answer was lost is seen by its bytes."""
@@ -182,6 +184,7 @@ class S3Place:
         return self._put(path, data, {"e_tag": found[1]}) or self._landed(path, data)
 
     def _landed(self, path: str, data: bytes) -> bool:
+        """Whether a file has just these bytes."""
         try:
             return self.read(path, len(data)) == data
         except IntegrityError:
