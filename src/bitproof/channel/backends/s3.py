@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bitproof.channel.backends.patience import PATIENT, Patience
 from bitproof.channel.backends.pieces import PIECE, WIDTH, fetch_pieces
-from bitproof.channel.backends.s3_errors import check_range, no_conditions, other_bytes, told
+from bitproof.channel.backends.s3_errors import no_conditions, other_bytes, told
 from bitproof.channel.backends.urls import S3Address, is_loopback
 from bitproof.channel.layout import blob_path
 from bitproof.channel.ports import Blob, NamedBlob, Range
@@ -106,10 +106,11 @@ class S3Place:
         try:
             with told(where):
                 result = obstore.get(self.store, path, options={"range": wanted})
-                check_range(where, wanted, size, result.range, result.meta["size"])
                 data = result.bytes()
         except FileNotFoundError:
             raise UnavailableError("the place has no such blob", where=where) from None
+        if result.meta["size"] != size:
+            raise other_bytes(where, f"a blob of {size} bytes", f"one of {result.meta['size']} bytes")
         if len(data) != piece.size:
             raise other_bytes(where, f"{piece.size} bytes", f"{len(data)} bytes")
         try:

@@ -13,6 +13,7 @@ _STATUS = re.compile(r"status code: (?P<status>[0-9]{3} [A-Za-z -]+)", re.ASCII)
 _CODE = re.compile(r"<Code>(?P<code>[A-Za-z0-9]{1,64})</Code>", re.ASCII)
 _REGION = "incorrectly configured region"
 _NOT_PARTIAL = "non-partial response"
+_ANOTHER_PART = re.compile(r"Requested (?P<wanted>[0-9]+\.\.[0-9]+), got (?P<served>[0-9]+\.\.[0-9]+)", re.ASCII)
 _REFUSED = ("401", "403")
 _NO_BUCKET = "NoSuchBucket"
 _NOT_IMPLEMENTED = "501"
@@ -47,6 +48,8 @@ def refusal(text: str, where: str) -> BitproofError:
     """An error of obstore that is neither an absence nor a condition, by its text."""
     if _NOT_PARTIAL in text:
         return other_bytes(where, "a part", "the whole file")
+    if part := _ANOTHER_PART.search(text):
+        return other_bytes(where, f"bytes {part['wanted']}", f"bytes {part['served']}")
     status = _STATUS.search(text)
     code = _CODE.search(text)
     if status is None:
@@ -60,19 +63,6 @@ def refusal(text: str, where: str) -> BitproofError:
     if found.startswith(_NOT_IMPLEMENTED):
         return no_conditions(where, found)
     return UnavailableError("the S3 store failed", where=where, found=found, fix="run the same command again later")
-
-
-def check_range(where: str, wanted: tuple[int, int], size: int, served: tuple[int, int], found: int) -> None:
-    """Compare what a store says it serves with what was asked for: both ends, and the whole object's size.
-
-    Raises:
-        IntegrityError: it is something else.
-    """
-    if served != wanted or found != size:
-        expected, told = (
-            f"bytes {first}-{end - 1}/{whole}" for (first, end), whole in ((wanted, size), (served, found))
-        )
-        raise other_bytes(where, expected, told)
 
 
 def other_bytes(where: str, expected: str, found: str) -> IntegrityError:
