@@ -51,16 +51,20 @@ def refusal(text: str, where: str) -> BitproofError:
     if part := _ANOTHER_PART.search(text):
         return other_bytes(where, f"bytes {part['wanted']}", f"bytes {part['served']}")
     status = _STATUS.search(text)
-    code = _CODE.search(text)
     if status is None:
         found = "it names another region" if _REGION in text else "no answer"
         return UnavailableError("the S3 store cannot be reached", where=where, found=found, fix=ENDPOINT)
-    found = status["status"].strip() + (f", {code['code']}" if code else "")
-    if code and code["code"] == _NO_BUCKET:
+    code = _CODE.search(text)
+    return _refused(status["status"].strip(), code["code"] if code else "", where)
+
+
+def _refused(status: str, code: str, where: str) -> UnavailableError:
+    found = f"{status}, {code}" if code else status
+    if code == _NO_BUCKET:
         return UnavailableError("there is no such bucket", where=where, found=found, fix="make it, or check its name")
-    if found.startswith(_REFUSED):
+    if status.startswith(_REFUSED):
         return UnavailableError("the S3 store refused the request", where=where, found=found, fix=CREDENTIALS)
-    if found.startswith(_NOT_IMPLEMENTED):
+    if status.startswith(_NOT_IMPLEMENTED):
         return no_conditions(where, found)
     return UnavailableError("the S3 store failed", where=where, found=found, fix="run the same command again later")
 
