@@ -21,6 +21,7 @@ from bitproof.channel.backends.registry.challenge import parse_challenge
 from bitproof.channel.backends.registry.credentials import find_login
 from bitproof.channel.backends.registry.redirects import check_redirect
 from bitproof.channel.backends.registry.refusals import MAX_ANSWER, PASSING, refusal, unreachable
+from bitproof.channel.backends.registry.responses import let_go, read_some
 from bitproof.channel.backends.registry.tokens import authorization
 from bitproof.channel.backends.urls import OciAddress
 from bitproof.errors import UnavailableError
@@ -158,7 +159,7 @@ class Registry:
                     raise self._refused(response, where)
                 yield response
             finally:
-                _let_go(response)
+                let_go(response)
         except (HTTPError, OSError) as error:
             raise Broken(unreachable(where, _reason(error))) from None
 
@@ -173,10 +174,10 @@ class Registry:
             location = response.headers.get("Location", "")
             if method not in {"GET", "HEAD"} or response.status not in _REDIRECTS or not location:
                 return response
-            _let_go(response)
+            let_go(response)
             url = check_redirect(self.address, urljoin(url, location))
             response = self._send(method, url, headers, None)
-        _let_go(response)
+        let_go(response)
         raise UnavailableError("the registry redirects without end", where=self.where)
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> "BaseHTTPResponse":
@@ -197,33 +198,21 @@ class Registry:
         challenge = parse_challenge(response.headers.get("WWW-Authenticate", ""))
         if challenge is None:
             return False
-        login = find_login(self.address, self.environ)
-        fresh = authorization(self.pool, self.address, challenge, login)
+        try:
+            login = find_login(self.address, self.environ)
+            fresh = authorization(self.pool, self.address, challenge, login)
+        except BaseException:
+            let_go(response)
+            raise
         if not fresh or (fresh == self._authorization and challenge.scheme == "basic"):
             return False
-        _let_go(response)
+        let_go(response)
         self._authorization = fresh
         return True
 
     def _refused(self, response: "BaseHTTPResponse", where: str) -> Exception:
         error = refusal(response.status, read_some(response, MAX_ANSWER), where, self.address.host)
         return Broken(error, _pause(response)) if response.status in PASSING else error
-
-
-def read_some(response: "BaseHTTPResponse", limit: int) -> bytes:
-    """At most ``limit`` bytes of an answer; fewer only at its end."""
-    data = bytearray()
-    while len(data) < limit and (chunk := response.read(min(limit - len(data), 1 << 20))):
-        data += chunk
-    return bytes(data)
-
-
-def _let_go(response: "BaseHTTPResponse") -> None:
-    """Keep the connection when the answer was read to its end, else close it: the rest may be endless."""
-    if response.closed:
-        response.release_conn()
-    else:
-        response.close()
 
 
 def _pause(response: "BaseHTTPResponse") -> float:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from bitproof.channel.backends.registry.challenge import Challenge
 from bitproof.channel.backends.registry.credentials import Login
+from bitproof.channel.backends.registry.responses import let_go, read_some
 from bitproof.channel.backends.urls import OciAddress, is_loopback
 from bitproof.errors import UnavailableError
 
@@ -34,9 +35,10 @@ def authorization(pool: "PoolManager", address: OciAddress, challenge: Challenge
         what = "the registry sends logins to where they may not go"
         raise UnavailableError(what, where=where, expected="a server of tokens with https", found=found)
     response = _asked(pool, challenge, login)
-    data = response.read(MAX_TOKEN) if response.status == OK else b""
-    response.release_conn()
-    token = _token(data)
+    try:
+        token = _token(read_some(response, MAX_TOKEN)) if response.status == OK else ""
+    finally:
+        let_go(response)
     if not token:
         fix = f"docker login {address.host}"
         found = str(response.status) if response.status != OK else "an answer without a token"
