@@ -45,12 +45,14 @@ def registry(directory: Path, auth: str = "") -> Iterator[str]:
     ``auth`` is the section of this name of its configuration.
     """
     config = directory / "config.yml"
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     config.write_text(
         f"version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {directory}/data}}}}\n"
         f"http: {{addr: '{HOST}:0'}}\n{auth}"
     )
-    process = subprocess.Popen([REGISTRY, "serve", config], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [REGISTRY, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     with ended(process):
         assert process.stderr is not None
         port = next(match["port"] for line in process.stderr if (match := _LISTENING.search(line)))
@@ -61,6 +63,11 @@ def registry(directory: Path, auth: str = "") -> Iterator[str]:
         finally:
             process.kill()
             drain.join()
+
+
+def collect_garbage(directory: Path) -> None:
+    """What a registry's operator does to free its disk."""
+    subprocess.run([REGISTRY, "garbage-collect", directory / "config.yml"], check=True, capture_output=True)
 
 
 @contextmanager

@@ -355,6 +355,22 @@ def test_a_release_is_an_artifact_that_other_tools_understand(scene: Scene, tmp_
     }
 
 
+def test_garbage_collection_keeps_the_blobs_of_what_was_announced(tmp_path: Path) -> None:
+    with servers.registry(tmp_path / "server") as address:
+        place = OciPlace(f"oci://{address}/x", HASTY)
+        put(place, tmp_path)
+        place.announce("1", [NamedBlob("x86_64/vmlinuz", BLOB)])
+        place.swap(TIMESTAMP, b"1", None)
+        with source_of(tmp_path, b"nobody's") as source:
+            place.put(blob_of(b"nobody's"), source, lambda _: None)
+        servers.collect_garbage(tmp_path / "server")
+    with servers.registry(tmp_path / "server") as address:  # anew: it remembers nothing
+        place = OciPlace(f"oci://{address}/x", HASTY)
+        assert place.has(BLOB)
+        assert not place.has(blob_of(b"nobody's"))
+        assert place.read(TIMESTAMP, 10) == b"1"
+
+
 def test_a_version_that_shows_other_files_is_not_replaced(scene: Scene, tmp_path: Path) -> None:
     put(scene.straight, tmp_path)
     scene.place.announce("1", [NamedBlob("x86_64/vmlinuz", BLOB)])
