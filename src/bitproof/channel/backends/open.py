@@ -1,8 +1,9 @@
-"""The place that a URL or a path names. Each kind is imported when it is asked for."""
+"""The place that a URL or a path names. What needs a network is imported when it is asked for."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bitproof.channel.backends.directory import DirectoryPlace
 from bitproof.channel.backends.urls import has_scheme
 from bitproof.channel.ports import Backend, Reader
 from bitproof.errors import InputError
@@ -13,7 +14,7 @@ WRITABLE = "a path, file://, s3:// or oci://"
 
 
 def open_reader(url: str) -> Reader:
-    """A place to update from.
+    """A place to update from: a file is one that `channel export` made.
 
     Raises:
         InputError: the URL is none of a place.
@@ -22,7 +23,12 @@ def open_reader(url: str) -> Reader:
         from bitproof.channel.backends.http import HttpPlace
 
         return HttpPlace(url)
-    return _opened(url, READABLE, silent)
+    place = _opened(url, READABLE, silent)
+    if isinstance(place, DirectoryPlace) and place.root.is_file():
+        from bitproof.channel.backends.archive import ArchivePlace
+
+        return ArchivePlace(place.root)
+    return place
 
 
 def open_backend(url: str, waiting: Waiting = silent) -> Backend:
@@ -54,8 +60,6 @@ def _opened(url: str, known: str, waiting: Waiting) -> Backend:
         from bitproof.channel.backends.oci import OciPlace
 
         return OciPlace(url)
-    from bitproof.channel.backends.directory import DirectoryPlace
-
     return DirectoryPlace(_path(url, known), waiting)
 
 
