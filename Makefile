@@ -1,5 +1,6 @@
 BIN := .venv/bin
 PURE := src/bitproof/model/*,src/bitproof/assets/compat.py,src/bitproof/assets/keep.py,src/bitproof/assets/matrix.py,src/bitproof/assets/pins.py,src/bitproof/caps/plan.py,src/bitproof/channel/chunks/index.py,src/bitproof/channel/chunks/plan.py,src/bitproof/proof/*,src/bitproof/trust/comment.py,src/bitproof/trust/ed25519.py,src/bitproof/trust/minisign.py,src/bitproof/trust/secret_key.py,src/bitproof/trust/signers.py,src/bitproof/trust/signing.py
+PURE := src/bitproof/model/*,src/bitproof/assets/compat.py,src/bitproof/assets/keep.py,src/bitproof/assets/matrix.py,src/bitproof/assets/pins.py,src/bitproof/caps/plan.py,src/bitproof/channel/backends/registry/artifacts.py,src/bitproof/channel/backends/registry/challenge.py,src/bitproof/channel/backends/registry/redirects.py,src/bitproof/channel/backends/tags.py,src/bitproof/channel/backends/urls.py,src/bitproof/proof/*,src/bitproof/trust/comment.py,src/bitproof/trust/ed25519.py,src/bitproof/trust/minisign.py,src/bitproof/trust/secret_key.py,src/bitproof/trust/signers.py,src/bitproof/trust/signing.py
 
 .PHONY: help demo check test slow faults bench format clean
 .NOTPARALLEL:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bitproof.channel.backends.oci import OciPlace
+from bitproof.channel.backends.registry import blobs
 from bitproof.channel.backends.registry.artifacts import MANIFEST_TYPE
 from bitproof.channel.ports import NamedBlob, Range
 from bitproof.errors import InputError, IntegrityError, UnavailableError
@@ -218,6 +219,63 @@ def test_a_registry_without_ranges_serves_all_the_same(scene: Scene, tmp_path: P
     assert fetch(scene.place, tmp_path) == DATA
 
 
+def test_a_registry_without_ranges_is_told_when_the_whole_is_another(scene: Scene, tmp_path: Path) -> None:
+    put(scene.straight, tmp_path)
+    scene.proxy.fault = lambda _, __: Reply(200, {}, b"short")
+    assert refusal(IntegrityError, lambda: fetch(scene.place, tmp_path)) == (
+        "the registry serves other bytes than were asked for\n"
+        f"  where:    {scene.place.where}@{BLOB.sha256}\n"
+        f"  expected: {len(DATA)} bytes\n"
+        "  found:    5 bytes"
+    )
+
+
+def test_a_blob_that_is_not_there_is_told(scene: Scene, tmp_path: Path) -> None:
+    message = refusal(UnavailableError, lambda: fetch(scene.place, tmp_path)).splitlines()
+    assert message[0] == "the registry does not do what was asked"
+    assert message[2] == "  found:    404, BLOB_UNKNOWN"
+
+
+def test_a_target_that_cannot_be_written_is_told_as_that(scene: Scene, tmp_path: Path) -> None:
+    put(scene.straight, tmp_path)
+    with source_of(tmp_path, b"open for reading only") as target:
+        message = refusal(
+            UnavailableError, lambda: scene.place.fetch(BLOB, target, [Range(0, len(DATA))], lambda _: None)
+        )
+    assert message == (
+        f"the blob cannot be written\n  where:    {tmp_path / 'source'}\n  found:    Bad file descriptor"
+    )
+
+
+def test_a_registry_that_is_too_slow_is_left(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(scene.straight, tmp_path)
+    monkeypatch.setattr(blobs, "GRACE", -1000)
+    assert refusal(UnavailableError, lambda: fetch(scene.place, tmp_path)) == (
+        f"the registry is too slow\n  where:    {scene.place.where}@{BLOB.sha256}\n  expected: 16384 bytes a second"
+    )
+
+
+def test_a_registry_that_stores_another_manifest_is_told(scene: Scene) -> None:
+    def fault(asked: Asked, forward: Forward) -> Reply:
+        reply = forward(asked)
+        digest = {"Docker-Content-Digest": "sha256:" + "0" * 64}
+        return reply._replace(headers={**reply.headers, **digest}) if asked.method == "PUT" else reply
+
+    scene.proxy.fault = lambda asked, forward: fault(asked, forward) if TAG in asked.path else forward(asked)
+    message = refusal(IntegrityError, lambda: scene.place.swap(TIMESTAMP, b"1", None)).splitlines()
+    assert message[:2] == [
+        "the registry stored another manifest",
+        f"  where:    {scene.place.where}/manifests/stable-timestamp.json",
+    ]
+    assert message[3] == f"  found:    sha256:{'0' * 64}"
+
+
+def test_a_registry_that_names_no_place_to_upload_to_is_told(scene: Scene, tmp_path: Path) -> None:
+    scene.proxy.fault = lambda asked, forward: Reply(202) if asked.method == "POST" else forward(asked)
+    message = refusal(UnavailableError, lambda: put(scene.place, tmp_path))
+    assert message == f"the registry names no place to upload to\n  where:    {scene.place.where}"
+
+
 def test_a_body_that_breaks_off_each_time_is_told(scene: Scene, tmp_path: Path) -> None:
     put(scene.straight, tmp_path)
 
@@ -253,6 +311,19 @@ def test_a_manifest_that_is_not_what_its_digest_says_is_refused(scene: Scene) ->
     scene.proxy.fault = fault
     message = refusal(IntegrityError, lambda: scene.place.read(TIMESTAMP, 10))
     assert message.splitlines()[0] == "the manifest is not what its digest says"
+
+
+def test_a_file_whose_manifest_carries_junk_is_read_from_its_blob(scene: Scene) -> None:
+    scene.straight.swap(TIMESTAMP, b"good", None)
+
+    def fault(asked: Asked, forward: Forward) -> Reply:
+        reply = forward(asked)
+        if TAG not in asked.path:
+            return reply
+        return Reply(200, {"Content-Type": MANIFEST_TYPE}, reply.body.replace(b"Z29vZA==", b"no base64"))
+
+    scene.proxy.fault = fault
+    assert scene.place.read(TIMESTAMP, 10) == b"good"
 
 
 def test_bytes_that_a_manifest_carries_are_compared_with_their_digest(scene: Scene) -> None:
@@ -427,6 +498,7 @@ def test_a_redirect_to_where_blobs_are_is_followed_without_our_authorization(
         ("http://example.org/x?signature=secret", "http://example.org"),
         ("https://169.254.169.254/latest", "https://169.254.169.254"),
         ("https://10.0.0.1/x", "https://10.0.0.1"),
+        ("https://localhost.localhost/x", "https://localhost.localhost"),
         ("file:///etc/passwd", "file://None"),
     ],
 )

@@ -10,6 +10,8 @@ import pytest
 
 from bitproof.channel.backends.oci import OciPlace
 from bitproof.channel.backends.registry.challenge import Challenge, parse_challenge
+from bitproof.channel.backends.registry.credentials import Login, find_login
+from bitproof.channel.backends.urls import OciAddress
 from bitproof.errors import InputError, UnavailableError
 from tests.channel.places import servers
 from tests.channel.places.blobs import HASTY
@@ -47,6 +49,14 @@ def logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
         return path
 
     return log_in
+
+
+def test_a_login_is_never_printed() -> None:
+    assert repr(Login(USER, PASSWORD, "identity")) == "Login(…)"
+
+
+def test_without_a_home_requests_are_anonymous() -> None:
+    assert find_login(OciAddress("registry.example.org", "a"), {}) is None
 
 
 def encoded(text: str) -> str:

@@ -9,6 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from bitproof.channel.backends.components import push_component
 from bitproof.channel.backends.registry.artifacts import (
     INDEX_TYPE,
     MANIFEST_TYPE,
@@ -17,6 +18,7 @@ from bitproof.channel.backends.registry.artifacts import (
     image_index,
     image_manifest,
 )
+from bitproof.channel.backends.registry.blobs import upload_empty
 from bitproof.channel.backends.registry.connection import Registry
 from bitproof.channel.backends.registry.manifests import write_manifest
 from bitproof.channel.backends.registry.referrers import attach, find_referrers, referrers_tag
@@ -26,7 +28,7 @@ from bitproof.model.digest import Digest
 from bitproof.proof.inputs import RecordedInputs
 from tests.caps.shelf import SHA, Shelf, sha256
 from tests.channel.places import servers
-from tests.channel.places.blobs import HASTY
+from tests.channel.places.blobs import HASTY, source_of
 from tests.channel.places.servers import Asked, Forward, Reply
 from tests.cli.products import ZEROS, Terminal, entry, lay_out
 from tests.evidence import refusal
@@ -231,6 +233,25 @@ def test_what_is_no_wasm_is_not_pushed(product: Product, data: bytes, found: str
 def test_the_place_is_an_oci_url(product: Product) -> None:
     told = product.bitproof("push", "one", "--to", "https://registry.example.org/x")
     assert (told.code, told.err.splitlines()[0]) == (2, "error: this is not the URL of a place")
+
+
+def test_a_tag_that_somebody_moves_meanwhile_is_told(registry: Registry, proxy: servers.Proxy, tmp_path: Path) -> None:
+    def fault(asked: Asked, forward: Forward) -> Reply:
+        reply = forward(asked)
+        if asked.method == "PUT" and asked.path.endswith("/manifests/one"):
+            upload_empty(registry)
+            write_manifest(registry, "one", image_manifest([]))
+        return reply
+
+    proxy.fault = fault
+    through = Registry(registry.address._replace(host=proxy.address), {}, HASTY)
+    with source_of(tmp_path, COMPONENT) as file:
+        message = refusal(UnavailableError, lambda: push_component(through, "one", file, sha256(COMPONENT), 0, {}))
+    assert message == (
+        "somebody else moved the tag meanwhile\n"
+        f"  where:    {through.where}:one\n"
+        "  fix:      run the same command again"
+    )
 
 
 @pytest.fixture

@@ -199,6 +199,21 @@ def test_other_bytes_than_were_asked_for_are_refused(
     assert (tmp_path / "target").read_bytes() == b""
 
 
+def test_a_blob_that_is_not_there_is_told(scene: Scene, tmp_path: Path) -> None:
+    assert refusal(UnavailableError, lambda: fetch(scene.place, tmp_path)) == (
+        f"the place has no such blob\n  where:    {scene.place.where}/blobs/{BLOB.blake3.value}"
+    )
+
+
+def test_a_target_that_cannot_be_written_is_told_as_that(scene: Scene, tmp_path: Path) -> None:
+    put(scene.place, tmp_path)
+    with source_of(tmp_path, b"open for reading only") as target:
+        message = refusal(UnavailableError, lambda: scene.place.fetch(BLOB, target, [Range(0, 1)], lambda _: None))
+    assert message == (
+        f"the blob cannot be written\n  where:    {tmp_path / 'source'}\n  found:    Bad file descriptor"
+    )
+
+
 def test_of_two_swaps_at_once_one_succeeds(scene: Scene) -> None:
     assert scene.place.swap(TIMESTAMP, b"before", None)
     both = threading.Barrier(2)
