@@ -1,6 +1,7 @@
 """What a registry, or whoever sits before it, may do to a publisher and to a client."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ import pytest
 
 from bitproof.channel.backends.oci import OciPlace
 from bitproof.channel.backends.registry import blobs
-from bitproof.channel.backends.registry.artifacts import MANIFEST_TYPE
+from bitproof.channel.backends.registry.artifacts import MANIFEST_TYPE, parse_descriptors
+from bitproof.channel.backends.registry.manifests import read_manifest
 from bitproof.channel.ports import NamedBlob, Range
 from bitproof.errors import InputError, IntegrityError, UnavailableError
 from tests.channel.places import servers
@@ -395,6 +397,44 @@ def test_a_tag_that_was_moved_before_we_looked_is_left_alone(scene: Scene) -> No
     assert all(asked.method == "GET" for asked in scene.proxy.asked)
 
 
+def test_of_two_swaps_at_once_the_one_that_is_seen_was_told_so(scene: Scene) -> None:
+    """Both may be told so: a registry has no conditions."""
+    assert scene.straight.swap(TIMESTAMP, b"before", None)
+    both = threading.Barrier(2)
+
+    def fault(asked: Asked, forward: Forward) -> Reply:
+        if asked.method == "PUT" and TAG in asked.path:
+            both.wait(60)
+        return forward(asked)
+
+    scene.proxy.fault = fault
+    done: dict[bytes, bool] = {}
+
+    def swap(data: bytes) -> None:
+        done[data] = OciPlace(scene.place.where, HASTY).swap(TIMESTAMP, data, b"before")
+
+    publishers = [threading.Thread(target=swap, args=(data,)) for data in (b"mine", b"theirs")]
+    for publisher in publishers:
+        publisher.start()
+    for publisher in publishers:
+        publisher.join()
+    seen = scene.straight.read(TIMESTAMP, 100)
+    assert seen is not None
+    assert done[seen]
+
+
+@pytest.mark.parametrize("told", ["0", "soon", "Tue, 24 Nov 2026 19:00:00 GMT", "9" * 5000])
+def test_a_pause_that_makes_no_sense_is_not_minded(scene: Scene, told: str) -> None:
+    inner = failing(1, 429)
+
+    def fault(asked: Asked, forward: Forward) -> Reply | None:
+        reply = inner(asked, forward)
+        return reply._replace(headers={"Retry-After": told}) if reply and reply.status == 429 else reply
+
+    scene.proxy.fault = fault
+    assert scene.place.read(TIMESTAMP, 10) is None
+
+
 def test_a_small_file_is_read_by_one_request(scene: Scene) -> None:
     scene.straight.swap(TIMESTAMP, b"1", None)
     assert scene.place.read(TIMESTAMP, 10) == b"1"
@@ -442,15 +482,29 @@ def test_garbage_collection_keeps_the_blobs_of_what_was_announced(tmp_path: Path
         assert place.read(TIMESTAMP, 10) == b"1"
 
 
-def test_a_version_that_shows_other_files_is_not_replaced(scene: Scene, tmp_path: Path) -> None:
+def test_a_version_that_shows_another_file_is_not_replaced(scene: Scene, tmp_path: Path) -> None:
     put(scene.straight, tmp_path)
     scene.place.announce("1", [NamedBlob("x86_64/vmlinuz", BLOB)])
-    message = refusal(IntegrityError, lambda: scene.place.announce("1", [NamedBlob("x86_64/initrd.img", BLOB)]))
-    lines = message.splitlines()
-    assert lines[:2] == ["the version's tag shows other files", f"  where:    {scene.place.where}:1"]
-    assert lines[-1] == (
+    other = blob_of(b"another kernel")
+    message = refusal(IntegrityError, lambda: scene.place.announce("1", [NamedBlob("x86_64/vmlinuz", other)]))
+    assert message == (
+        "the version's tag shows another file\n"
+        f"  where:    {scene.place.where}:1 x86_64/vmlinuz\n"
+        f"  expected: {other.sha256}\n"
+        f"  found:    {BLOB.sha256}\n"
         "  fix:      another release has this version: give yours a new one, or delete the tag if it is not in use"
     )
+
+
+def test_what_a_version_shows_already_stays_beside_what_is_new(scene: Scene, tmp_path: Path) -> None:
+    put(scene.straight, tmp_path)
+    names = ["x86_64/vmlinuz", "arm64/vmlinuz"]
+    for name in names:
+        scene.place.announce("1", [NamedBlob(name, BLOB)])
+    manifest = read_manifest(scene.place.registry, "1")
+    assert manifest is not None
+    layers = parse_descriptors(manifest.data, "layers", "")
+    assert [layer.annotations["org.opencontainers.image.title"] for layer in layers] == sorted(names)
 
 
 @pytest.mark.parametrize("channel", ["a+b", "x" * 120])

@@ -137,20 +137,34 @@ class OciPlace:
     def announce(self, version: str, files: Sequence[NamedBlob]) -> None:
         """As `Backend.announce`: an artifact with the files as layers, under the version as tag.
 
+        What is announced already, an arch or an index of another channel, stays beside them.
+
         Raises:
-            IntegrityError: the tag shows something else already.
+            IntegrityError: the tag shows something else under one of these names.
         """
         tag = version_tag(version)
-        layers = [
-            Descriptor(media_type(name), blob.sha256, blob.size, {TITLE: name})
-            for name, blob in sorted(files, key=lambda file: file.name)
-        ]
-        manifest = image_manifest(layers, RELEASE_TYPE)
+        where = f"{self.where}:{tag}"
         found = read_manifest(self.registry, tag)
-        if found is None:
+        known = () if found is None else parse_descriptors(found.data, "layers", where)
+        layers = _united(known, files, where)
+        manifest = image_manifest(layers, RELEASE_TYPE)
+        if found is None or found.data != manifest:
             upload_empty(self.registry)
             write_manifest(self.registry, tag, manifest)
-        elif found.data != manifest:
-            fix = "another release has this version: give yours a new one, or delete the tag if it is not in use"
-            what, expected = "the version's tag shows other files", described(manifest, "").digest
-            raise IntegrityError(what, where=f"{self.where}:{tag}", expected=expected, found=found.digest, fix=fix)
+
+
+def _united(known: Sequence[Descriptor], files: Sequence[NamedBlob], where: str) -> list[Descriptor]:
+    """The layers of a release, sorted by name: those that are known and these."""
+    layers = {layer.annotations.get(TITLE, ""): layer for layer in known}
+    for name, blob in files:
+        layer = Descriptor(media_type(name), blob.sha256, blob.size, {TITLE: name})
+        other = layers.setdefault(name, layer)
+        if other.digest != layer.digest:
+            raise IntegrityError(
+                "the version's tag shows another file",
+                where=f"{where} {name}",
+                expected=layer.digest,
+                found=other.digest,
+                fix="another release has this version: give yours a new one, or delete the tag if it is not in use",
+            )
+    return [layers[name] for name in sorted(layers)]

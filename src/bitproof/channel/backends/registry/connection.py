@@ -34,6 +34,7 @@ Body = bytes | Iterable[bytes]
 
 MAX_REDIRECTS = 5
 MAX_PAUSE = 30
+MAX_DIGITS = 9
 UNAUTHORIZED = 401
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _AGENT = "bitproof"
@@ -216,9 +217,9 @@ class Registry:
 
 
 def _pause(response: "BaseHTTPResponse") -> float:
-    """The seconds of ``Retry-After``; a date in it is not waited for."""
+    """The seconds of ``Retry-After``, but no more than are waited; a date in it is not minded."""
     told = response.headers.get("Retry-After", "")
-    return int(told) if told.isascii() and told.isdigit() and len(told) <= len(str(MAX_PAUSE)) else 0
+    return min(int(told), MAX_PAUSE) if told.isascii() and told.isdigit() and len(told) <= MAX_DIGITS else 0
 
 
 def _reason(error: Exception) -> str:
