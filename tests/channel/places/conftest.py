@@ -1,10 +1,14 @@
 """A registry and an S3 store for all tests of a worker process: they take half a second to start."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from bitproof.channel.backends.oci import OciPlace
 from tests.channel.places import servers
+from tests.channel.places.blobs import HASTY
+from tests.channel.places.scenes import Scene
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +32,12 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-test")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("DOCKER_CONFIG", "/nonexistent")
+
+
+@pytest.fixture
+def scene(registry_address: str, tmp_path: Path) -> Iterator[Scene]:
+    name = "".join(character for character in tmp_path.name.lower() if character.isalnum())
+    with servers.proxy(registry_address) as proxy:
+        yield Scene(
+            OciPlace(f"oci://{registry_address}/{name}", HASTY), OciPlace(f"oci://{proxy.address}/{name}", HASTY), proxy
+        )

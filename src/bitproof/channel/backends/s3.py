@@ -7,29 +7,26 @@ are conditional writes, of which the store lets one of two succeed.
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bitproof.channel.backends.patience import PATIENT, Patience
 from bitproof.channel.backends.pieces import PIECE, WIDTH, fetch_pieces
+from bitproof.channel.backends.s3_connection import connected, may_be_plain
 from bitproof.channel.backends.s3_errors import no_conditions, other_bytes, told
-from bitproof.channel.backends.urls import S3Address, is_loopback
+from bitproof.channel.backends.urls import S3Address
 from bitproof.channel.layout import blob_path
 from bitproof.channel.ports import Blob, NamedBlob, Range
-from bitproof.errors import InputError, IntegrityError, UnavailableError
+from bitproof.errors import IntegrityError, UnavailableError
 from bitproof.system.opened import OpenFile, Progress, unavailable
 
 if TYPE_CHECKING:
     from obstore import PutMode
     from obstore.store import S3Store
 
-ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-ALLOW_HTTP = "AWS_ALLOW_HTTP"
 MAX_PARTS = 9_000
 """Parts of one upload; S3 takes 10,000."""
-PART_SECONDS = 300
-"""The longest time that one request may take: a part of 8 MiB, or a piece."""
 PROBE = ".conditional-writes"
 _IMPOSSIBLE = '"00000000000000000000000000000000"'
 
@@ -47,7 +44,7 @@ class S3Place:
 
     def __init__(self, url: str, patience: Patience = PATIENT) -> None:
         self.address = S3Address.parse(url)
-        self.allow_http = _may_be_plain(os.environ)
+        self.allow_http = may_be_plain(os.environ)
         self.patience = patience
         self._store: S3Store | None = None
 
@@ -60,7 +57,7 @@ class S3Place:
     def store(self) -> "S3Store":
         """The connection, made at first use."""
         if self._store is None:
-            self._store = _connected(self.address, self.patience, allow_http=self.allow_http)
+            self._store = connected(self.address, self.patience, allow_http=self.allow_http)
         return self._store
 
     def read(self, path: str, limit: int) -> bytes | None:
@@ -205,48 +202,6 @@ class S3Place:
 
     def announce(self, version: str, files: Sequence[NamedBlob]) -> None:
         """As `Backend.announce`: a store has no other names."""
-
-
-def _may_be_plain(environ: Mapping[str, str]) -> bool:
-    """Whether requests may go over plain http: to an endpoint on the loopback, or when the user says so."""
-    endpoint = next((environ[name] for name in ENDPOINTS if environ.get(name)), "")
-    if not endpoint.startswith("http://"):
-        return False
-    if is_loopback(endpoint) or environ.get(ALLOW_HTTP, "").lower() in {"1", "true"}:
-        return True
-    raise InputError(
-        "the endpoint of the S3 store is plain http",
-        where="AWS_ENDPOINT_URL",
-        expected="https, or http on the loopback",
-        fix=f"use https, or set {ALLOW_HTTP}=true for a network that you trust",
-    )
-
-
-def _connected(address: S3Address, patience: Patience, *, allow_http: bool) -> "S3Store":
-    from datetime import timedelta
-
-    from obstore.exceptions import BaseError
-    from obstore.store import S3Store
-
-    try:
-        return S3Store(
-            address.bucket,
-            prefix=address.prefix or None,
-            client_options={
-                "allow_http": allow_http,
-                "connect_timeout": timedelta(seconds=patience.timeout),
-                "read_timeout": timedelta(seconds=patience.timeout),
-                "timeout": timedelta(seconds=PART_SECONDS),
-            },
-            retry_config={
-                "max_retries": patience.retries,
-                "backoff": {"init_backoff": timedelta(seconds=patience.wait)},
-                "retry_timeout": timedelta(seconds=PART_SECONDS),
-            },
-        )
-    except (BaseError, ValueError):  # its text quotes the value, which may be a secret
-        what = "the AWS_* variables are not usable"
-        raise InputError(what, where=address, fix="check their values, AWS_ENDPOINT_URL first") from None
 
 
 def _proved(blob: Blob, source: OpenFile, part: int, progress: Progress) -> Iterator[bytes]:
