@@ -135,6 +135,18 @@ class Directory:
         except OSError as error:
             raise unavailable(error, "the log cannot be made", self.path / name) from None
 
+    def kept(self, name: str, *, append: bool = False) -> OpenFile:
+        """A file that is made or gone on with, and written in place: a download, which nobody uses before it is proved.
+
+        Raises:
+            UnavailableError: the system refused.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_APPEND if append else 0)
+        try:
+            return OpenFile(os.open(name, flags, 0o600, dir_fd=self.fd), self.path / name)
+        except OSError as error:
+            raise unavailable(error, "the file cannot be opened for writing", self.path / name) from None
+
     @contextmanager
     def staged(self, name: str, mode: int) -> Iterator[OpenFile]:
         """A temporary file that takes the place of ``name`` when the block ends well, and goes away when it does not.

@@ -47,6 +47,13 @@ class Body:
             self.complete = not self.left and not self.head.chunked
         return size
 
+    def drain(self, most: int) -> None:
+        """Read what is left of a short body, so that its connection can be used again; leave a long one."""
+        if self.head.length is not None and self.left <= most:
+            view = memoryview(bytearray(self.left))
+            while self.read_into(view):
+                """An error page, which nobody reads."""
+
     def _next_chunk(self) -> None:
         try:
             if self.done and self._line():

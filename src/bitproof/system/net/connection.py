@@ -1,15 +1,16 @@
-"""One connection: resolved once, judged, connected to what was judged; and read under a watch.
+"""One connection: its host is resolved once, each address judged, and what was judged is what is connected to.
 
-A plain socket blocks, with a kernel timeout of a tick and MSG_WAITALL: large pieces for little work (docs/decisions/25).
+A plain socket blocks, with a kernel timeout of a tick and MSG_WAITALL: large pieces for little work (docs/reference/downloads.md).
 TLS reads with Python's own timeout. Either way a reader looks up every tick at the clock and at who wants it to stop.
 """
 
+import os
 import select
 import socket
 import struct
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from bitproof.errors import UnavailableError
 from bitproof.system.net.addresses import kind, may_connect
@@ -26,12 +27,22 @@ _TIMEVAL = struct.pack("ll", 0, int(TICK * 1_000_000))
 _WAIT_ALL = socket.MSG_WAITALL
 
 
-class Rules(NamedTuple):
+class Rules:
     """What holds for all connections of a client; ``stop`` is set when it shall end."""
 
-    limits: Limits
-    allow_private: bool
-    stop: threading.Event
+    def __init__(self, limits: Limits, stop: threading.Event, *, allow_private: bool) -> None:
+        self.limits = limits
+        self.stop = stop
+        self.allow_private = allow_private
+        self._context: SSLContext | None = None
+
+    def context(self) -> "SSLContext":
+        """For TLS; made once, since reading all CAs takes 20 ms."""
+        if self._context is None:
+            import ssl
+
+            self._context = ssl.create_default_context()
+        return self._context
 
 
 class Watch:
@@ -42,8 +53,14 @@ class Watch:
         self.limits = rules.limits
         self.deadline = deadline
         self.where = where
+        self.abandoned = rules.stop
         self.heard = time.monotonic()
         self.pace: Pace | None = None
+
+    def start_request(self) -> None:
+        """From now on a byte is waited for."""
+        self.heard = time.monotonic()
+        self.pace = None
 
     def start_body(self) -> None:
         """From now on a rate is asked for."""
@@ -60,7 +77,7 @@ class Watch:
         now = time.monotonic()
         if received:
             self.heard = now
-        if self.rules.stop.is_set():
+        if self.rules.stop.is_set() or self.abandoned.is_set():
             raise UnavailableError("the download was stopped", where=self.where)
         if now > self.deadline:
             raise UnavailableError("the download took too long", where=self.where, fix="try again, or another mirror")
@@ -161,17 +178,14 @@ def connect(url: Url, rules: Rules, start: str | None, watch: Watch) -> Connecti
         except OSError as error:
             last = error
             continue
-        return Connection(_secured(plain, url, rules), network, secure=True) if url.scheme == "https" else plain_over(
-            plain, network
-        )
+        return _over_tls(plain, url, network, rules) if url.scheme == "https" else _over_tcp(plain, network)
     raise TransientError(
         "the server cannot be reached", where=url.shown, found=last.strerror or str(last) if last else "no address"
     )
 
 
-def plain_over(connected: socket.socket, network: str) -> Connection:
-    """A connection without TLS."""
-    connected.setblocking(True)  # noqa: FBT003 - the standard library's signature
+def _over_tcp(connected: socket.socket, network: str) -> Connection:
+    connected.setblocking(True)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL)
     return Connection(connected, network, secure=False)
 
@@ -192,7 +206,7 @@ def _connected(
     """A connected socket that does not block yet. Raises OSError."""
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
-        made.setblocking(False)  # noqa: FBT003 - as above
+        made.setblocking(False)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         made.connect_ex(address)
         poll = select.poll()
@@ -204,8 +218,6 @@ def _connected(
             if time.monotonic() > end:
                 raise TimeoutError(f"no answer within {seconds:g} seconds")
         if refusal := made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            import os
-
             raise OSError(refusal, os.strerror(refusal))
     except BaseException:
         made.close()
@@ -213,27 +225,23 @@ def _connected(
     return made
 
 
-_contexts: "dict[str, SSLContext]" = {}
-
-
-def _secured(plain: socket.socket, url: Url, rules: Rules) -> "SSLSocket":
-    """TLS, for the host of the URL and no other; who vouches is OpenSSL's own store, or SSL_CERT_FILE."""
+def _over_tls(plain: socket.socket, url: Url, network: str, rules: Rules) -> Connection:
+    """TLS, for the host of the URL and no other; who vouches is the system's store of CAs, or SSL_CERT_FILE."""
     import ssl
 
-    context = _contexts.get("") or _contexts.setdefault("", ssl.create_default_context())
     plain.settimeout(rules.limits.connect)
     try:
-        secure = context.wrap_socket(plain, server_hostname=url.host)
+        secure = rules.context().wrap_socket(plain, server_hostname=url.host)
     except ssl.SSLCertVerificationError as error:
         plain.close()
         raise UnavailableError(
-            "the server's certificate is not one of this host",
+            "the server's certificate does not prove that it is this host",
             where=url.shown,
             found=error.verify_message,
-            fix="check the URL and this machine's clock and CAs",
+            fix="check the URL, and this machine's clock and CAs",
         ) from None
     except OSError as error:
         plain.close()
         raise TransientError("the server does not speak TLS", where=url.shown, found=str(error)) from None
     secure.settimeout(TICK)
-    return secure
+    return Connection(secure, network, secure=True)

@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from typing import TypeVar
 
 from bitproof.errors import IntegrityError, UnavailableError
+from bitproof.system.net.addresses import may_connect
 from bitproof.system.net.bodies import Body
 from bitproof.system.net.connection import Connection, Rules, Watch, connect
 from bitproof.system.net.failures import TransientError
@@ -41,7 +43,7 @@ class Client:
     def __init__(
         self, limits: Limits | None = None, *, allow_private: bool = False, stop: threading.Event | None = None
     ) -> None:
-        self.rules = Rules(limits or Limits(), allow_private, stop or threading.Event())
+        self.rules = Rules(limits or Limits(), stop or threading.Event(), allow_private=allow_private)
         self._idle: dict[tuple[str, str, int], list[Connection]] = {}
 
     def get(self, url: str, limit: int) -> bytes | None:
@@ -78,7 +80,7 @@ class Client:
                     raise
                 wait = pause(self.rules.limits, tries, error.after)
                 self.rules.stop.wait(max(min(wait, watch.deadline - time.monotonic()), 0))
-                watch.heard = time.monotonic()
+                watch.start_request()
                 watch.tick(0)
 
     def _get(self, start: Url, limit: int, watch: Watch) -> bytes | None:
@@ -105,21 +107,23 @@ class Client:
             UnavailableError: a redirect that is not followed, or something that is not HTTP.
         """
         start: str | None = None
-        for count in range(INTERIM + 2):
+        for redirects in count():
+            origin = url.origin
             connection, head = self._asked(url, fields, start, watch)
             body = Body(head, connection, watch)
             try:
                 if head.status in STATUSES:
                     start = start or connection.network
-                    url = followed(url, head.fields.get("location"), connection.network, count)
+                    url = followed(url, head.fields.get("location"), connection.network, redirects)
                     continue
                 if head.status in PASSING:
                     raise _passing(head, watch.where)
                 yield head, body
+                body.drain(PIECE)
                 break
             finally:
                 if head.kept and body.complete and not connection.left:
-                    self._idle.setdefault(url.origin, []).append(connection)
+                    self._idle.setdefault(origin, []).append(connection)
                 else:
                     connection.close()
 
@@ -129,6 +133,7 @@ class Client:
         lines += ["Accept-Encoding: identity", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
         request = "\r\n".join(lines).encode()
         while True:
+            watch.start_request()
             connection = self._taken(url, start, watch)
             try:
                 connection.send(request)
@@ -148,8 +153,6 @@ class Client:
                 raise TransientError("the server broke off", where=url.shown, found=found)
 
     def _taken(self, url: Url, start: str | None, watch: Watch) -> Connection:
-        from bitproof.system.net.addresses import may_connect
-
         kept = self._idle.get(url.origin, [])
         while kept:
             try:
