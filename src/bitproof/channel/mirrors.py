@@ -1,17 +1,17 @@
 """A place that is served by several mirrors: asked one after the other, the healthiest first.
 
-A mirror that fails or is too slow is left for the next one, and asked last from then on. One that lies is named in a note
-and not asked again in this run: it sent another part or more bytes than were asked for, which is seen here, or what it
-sent did not verify, which the caller tells by `Mirrors.distrust`.
+A mirror that fails or is too slow is left for the next one, and asked last from then on. One that lies is named in a
+note and not asked again in this run: it sent another part or more bytes than were asked for, which is seen here, or
+what it sent did not verify, which the caller tells by `Mirrors.distrust`.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from bitproof.channel.health import LIE, Health, Standing, ordered
 from bitproof.channel.ports import Blob, Range, Reader
-from bitproof.errors import IntegrityError, Problem, UnavailableError
+from bitproof.errors import BitproofError, IntegrityError, Problem, UnavailableError
 from bitproof.system.net.partial import Partial
 from bitproof.system.opened import OpenFile, Progress
 
@@ -91,24 +91,54 @@ class Mirrors:
 
             reader.fetch(blob, target, left, forward)
 
-        self._first(fetch, lambda _: wanted)
+        self._first(fetch, lambda _: wanted, str(target.path))
 
-    def _first(self, ask: Callable[[Reader], T], size_of: Callable[[T], int]) -> T:
-        """The answer of the first mirror that has one."""
+    def _first(self, ask: Callable[[Reader], T], size_of: Callable[[T], int], local: str = "") -> T:
+        """The answer of the first mirror that has one; ``local`` is the file whose refusals are no mirror's fault."""
+        failures: dict[str, BitproofError] = {}
         for reader in [one for one in self._queue if one.where not in self._left]:
             start = time.monotonic()
             self._asked.add(reader.where)
             try:
                 answer = ask(reader)
             except IntegrityError as error:
-                self.distrust(reader.where, _sentence(error))
+                failures[reader.where] = error
+                self.distrust(reader.where, _said(error))
             except UnavailableError as error:
-                self._failed(reader, error)
+                if local and error.where.startswith(local):
+                    raise
+                failures[reader.where] = error
+                self._failed(reader)
             else:
-                self._reasons.pop(reader.where, None)
-                standing = self._standings[reader.where]
-                self._standings[reader.where] = standing.served(size_of(answer), time.monotonic() - start)
-                if reader.where not in self.last:
-                    self.last = (*self.last, reader.where)
+                self._served(reader, size_of(answer), time.monotonic() - start)
                 return answer
-        raise self._all_failed()
+        raise self._refusal(failures)
+
+    def _served(self, reader: Reader, size: int, seconds: float) -> None:
+        place = reader.where
+        self._standings[place] = self._standings[place].served(size, seconds)
+        if place not in self.last:
+            self.last = (*self.last, place)
+
+    def _failed(self, reader: Reader) -> None:
+        self._standings[reader.where] = self._standings[reader.where].failed()
+        self._queue.remove(reader)
+        self._queue.append(reader)
+
+    def _refusal(self, failures: Mapping[str, BitproofError]) -> BitproofError:
+        """One error for all; with one mirror, its own."""
+        if len(self._places) == 1 and failures:
+            (only,) = failures.values()
+            return only
+        reasons = {place: self._left.get(place) or _said(failures[place]) for place in self._places}
+        kind = IntegrityError if self._left.keys() >= set(self._places) else UnavailableError
+        return kind(
+            "no mirror serves this",
+            problems=[Problem(place, reason) for place, reason in reasons.items()],
+            fix="try again later, or give another mirror",
+        )
+
+
+def _said(error: BitproofError) -> str:
+    """An error in one line; its place is named beside it."""
+    return str(Problem("", error.what, expected=error.expected, found=error.found))

@@ -8,8 +8,6 @@ from bitproof.channel.trusted import LIMITS, ROOT, TIMESTAMP
 from bitproof.model.client_state import MAX_STATE, ClientState
 from bitproof.system.files import Directory
 
-STATE_DIRECTORY = ".bitproof-channel"
-"""In the store."""
 STATE, DOWNLOADS = "state.json", "downloads"
 
 

@@ -49,6 +49,7 @@ CHANNEL = {
     "publish": "bitproof.cli.channel.publish:publish",
     "promote": "bitproof.cli.channel.publish:promote",
     "deprecate": "bitproof.cli.channel.publish:deprecate",
+    "revoke": "bitproof.cli.channel.publish:revoke",
     "status": "bitproof.cli.channel.inspect:status",
     "check": "bitproof.cli.channel.inspect:check",
     "manifest": "bitproof.cli.channel.inspect:manifest",

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from bitproof.assets.store import relative_path
 from bitproof.channel.catalog import Catalog, Entry
+from bitproof.channel.chunks.cut import make_index
 from bitproof.channel.ports import Backend, Blob, NamedBlob
 from bitproof.delivery.outlet import Bytes
 from bitproof.errors import IntegrityError, Problem, UnavailableError
 from bitproof.model.asset_manifest import Asset, AssetManifest
-from bitproof.system.hashing import both_digests
+from bitproof.system.hashing import both_digests, bytes_digest, bytes_sha256
 from bitproof.system.opened import OpenFile, in_memory, open_file
 
 
@@ -50,7 +51,11 @@ def _proved(file: OpenFile, asset: Asset, catalog: Catalog) -> Proved:
     known = catalog.get(asset.digest)
     if known is not None and known.chunks is not None:
         return Proved(known, None)
-    return Proved(Entry(Blob(found.blake3, found.sha256, asset.size)), None)
+    blob = Blob(found.blake3, found.sha256, asset.size)
+    if not asset.size:
+        return Proved(Entry(blob), None)
+    index = make_index(file, asset.digest)
+    return Proved(Entry(blob, Blob(bytes_digest(index), bytes_sha256(index), len(index))), index)
 
 
 def complete_catalog(

@@ -1,10 +1,12 @@
 """Fetch one asset: only the bytes that the store lacks, resumed where a killed update stopped, proved as a whole.
 
-The bytes go into a file beside the store's, under a name bound to the digest, so that the next update finds what there
-is. What is proved gets its name in the store by a rename (`land`).
+The bytes go into a file beside the store's, under a name bound to the digest. First what files at hand have of it is
+copied (`channel.chunks`) and the rest fetched; when that is not the asset, because a chunk index lied or a file at hand
+changed, all of it is fetched. What is proved gets its name in the store by a rename (`land`).
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,14 +14,22 @@ from typing import NamedTuple
 from bitproof.assets.install import MODE
 from bitproof.assets.landing import digest_while_syncing
 from bitproof.channel.catalog import Entry
+from bitproof.channel.chunks.assemble import assemble
+from bitproof.channel.chunks.cut import plan_reuse
+from bitproof.channel.chunks.index import ChunkIndex, parse_index
 from bitproof.channel.ports import Blob, Range, Reader
 from bitproof.errors import IntegrityError
 from bitproof.model.asset_manifest import PinnedFile
+from bitproof.model.digest import Digest
 from bitproof.model.names import hash_name
-from bitproof.system.content import reserve
-from bitproof.system.downloads import adopt, resume
+from bitproof.system.downloads import adopt, remove_planted
 from bitproof.system.files import Directory
-from bitproof.system.opened import OpenFile, Progress
+from bitproof.system.hashing import bytes_digest
+from bitproof.system.net.partial import SUFFIX, Partial, open_partial, remove_partial
+from bitproof.system.opened import Progress, ignore, in_memory, open_file
+
+MOST_AT_HAND = 3
+"""How many files are searched for chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +65,85 @@ def fetch(wanted: Wanted, reader: Reader, downloads: Directory, progress: Progre
         IntegrityError: the place serves other bytes than the manifest pins; nothing of them is left.
         UnavailableError: the place does not serve, or the disk is full; what came is kept for the next time.
     """
-    with resume(downloads, part_name(wanted.pin)) as target:
-        whole(wanted.entry.blob, target, reader, progress)
+    name = part_name(wanted.pin)
+    for one in (name, f"{name}{SUFFIX}"):
+        remove_planted(downloads, one)
+    with open_partial(downloads, name, wanted.entry.blob.size, str(wanted.pin.digest)) as target:
+        cost = _from_chunks(wanted, target, reader, progress)
+        if cost is not None and digest_while_syncing(target) == wanted.pin.digest:
+            return cost
+        if cost is not None:
+            target.forget()
+        resumed = bool(target.done)
+        cost = _whole(wanted.entry.blob, target, reader, progress if cost is None else ignore)
         found = digest_while_syncing(target)
+        if found != wanted.pin.digest and resumed:  # what an earlier run left may be what is wrong
+            target.forget()
+            cost = _whole(wanted.entry.blob, target, reader, ignore)
+            found = digest_while_syncing(target)
     if found != wanted.pin.digest:
-        downloads.remove(part_name(wanted.pin))
-        raise IntegrityError(
-            "the place serves other bytes",
-            where=f"{reader.where}: {wanted.pin.name}",
-            expected=str(wanted.pin.digest),
-            found=str(found),
-            fix="use another mirror, or ask the publisher",
-        )
-    return Fetched(wanted.entry.blob.size, 0)
+        remove_partial(downloads, name)
+        raise _other_bytes(wanted, reader, found)
+    return cost
 
 
-def whole(blob: Blob, target: OpenFile, reader: Reader, progress: Progress) -> None:
-    """Fetch all of a blob."""
-    reserve(target.fd, blob.size)
-    reader.fetch(blob, target, [Range(0, blob.size)] if blob.size else [], progress)
+def _other_bytes(wanted: Wanted, reader: Reader, found: Digest) -> IntegrityError:
+    return IntegrityError(
+        "the place serves other bytes",
+        where=f"{reader.where}: {wanted.pin.name}",
+        expected=str(wanted.pin.digest),
+        found=str(found),
+        fix="use another mirror, or ask the publisher",
+    )
+
+
+def _whole(blob: Blob, target: Partial, reader: Reader, progress: Progress) -> Fetched:
+    """Fetch all of a blob that has not landed yet."""
+    left = [Range(*span) for span in target.missing([(0, blob.size)])] if blob.size else []
+    size = sum(one.size for one in left)
+    progress(blob.size - size)
+    if left:
+        reader.fetch(blob, target, left, progress)
+    return Fetched(size, 0)
+
+
+def _from_chunks(wanted: Wanted, target: Partial, reader: Reader, progress: Progress) -> Fetched | None:
+    """Fill the file with what is at hand and fetch the rest; None when that would save nothing."""
+    if not wanted.at_hand or wanted.entry.chunks is None:
+        return None
+    try:
+        index = _index(wanted, wanted.entry.chunks, reader)
+    except IntegrityError:
+        return None  # it is a hint: the asset itself is what counts
+    with ExitStack() as stack:
+        local = [stack.enter_context(open_file(path)) for path in wanted.at_hand[:MOST_AT_HAND]]
+        plan = plan_reuse(index, local)
+        if not plan.is_cheaper:
+            return None
+        try:
+            assemble(plan, local, target, reader, wanted.entry.blob, progress)
+        except IntegrityError:
+            return Fetched(plan.fetched, plan.reused)  # it will not verify, and all of it is fetched
+    return Fetched(plan.fetched + wanted.entry.chunks.size, plan.reused)
+
+
+def _index(wanted: Wanted, blob: Blob, reader: Reader) -> ChunkIndex:
+    """The chunk index of an asset.
+
+    Raises:
+        IntegrityError: it is not what was signed, or no index of this asset.
+    """
+    with in_memory(b"", "chunk index") as file:
+        reader.fetch(blob, file, [Range(0, blob.size)], ignore)
+        data = file.read(blob.size)
+    where = f"{reader.where}: the chunk index of {wanted.pin.name}"
+    if bytes_digest(data) != blob.blake3:
+        raise IntegrityError("the chunk index is not what was signed", where=where, expected=str(blob.blake3))
+    return parse_index(data, wanted.pin.digest, wanted.entry.blob.size, where)
 
 
 def land(wanted: Sequence[Wanted], downloads: Directory, store: Directory) -> None:
     """Give proved downloads their names in the store."""
     for one in wanted:
         adopt(downloads, part_name(one.pin), store, one.name, MODE)
+        downloads.remove(f"{part_name(one.pin)}{SUFFIX}")

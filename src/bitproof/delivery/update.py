@@ -8,17 +8,23 @@
 Killed before the manifest: the old release. Killed after it: the new one, and the next update finds nothing to do.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bitproof.assets.compat import check_collisions, choose
+from bitproof.assets.compat import Choice, check_collisions, choose
+from bitproof.assets.history import append
 from bitproof.assets.landing import is_there
+from bitproof.assets.selection import read_selection, write_selection
 from bitproof.assets.store import load_manifest_if_any
 from bitproof.channel.catalog import Catalog, parse_catalog
+from bitproof.channel.health import printed
 from bitproof.channel.layout import MANIFEST_SIGNATURE
-from bitproof.channel.state import DOWNLOADS, STATE_DIRECTORY, Kept, load_kept
+from bitproof.channel.mirrors import Mirrors
+from bitproof.channel.ports import Reader
+from bitproof.channel.state import DOWNLOADS, Kept, load_kept
 from bitproof.channel.trusted import Believed, read_target
 from bitproof.delivery.fetching import Fetched, Wanted, fetch, land
 from bitproof.delivery.following import Followed, follow, is_current
@@ -26,12 +32,17 @@ from bitproof.delivery.outlet import Bytes
 from bitproof.errors import IntegrityError, UnavailableError
 from bitproof.model.asset_manifest import AssetManifest, PinnedFile
 from bitproof.model.client_state import ClientState
-from bitproof.model.names import MANIFEST, hash_name
+from bitproof.model.history import Entry as HistoryEntry
+from bitproof.model.history import Event
+from bitproof.model.names import CHANNEL_STATE, MANIFEST, hash_name, is_hash_name
+from bitproof.model.selection import Held, Selection
 from bitproof.model.version import Version
 from bitproof.signed.install import Offer, accepted, switched
 from bitproof.signed.manifests import remembered
 from bitproof.system.files import Directory
+from bitproof.system.hashing import bytes_digest
 from bitproof.system.lock import Waiting, locked, silent
+from bitproof.system.opened import Progress
 from bitproof.trust.minisign import PublicKey
 
 
@@ -116,27 +127,32 @@ def update(request: Request, tell: Bytes, waiting: Waiting = silent) -> Updated:
     """
     with ExitStack() as stack:
         store = stack.enter_context(Directory(request.base, create=True, what="the store"))
-        directory = stack.enter_context(store.child(STATE_DIRECTORY, create=True))
+        directory = stack.enter_context(store.child(CHANNEL_STATE, create=True))
         stack.enter_context(locked(directory, waiting=waiting))
         kept = load_kept(directory)
         installed = load_manifest_if_any(store.path / MANIFEST)
         if installed is not None and is_current(request.followed, kept):
-            version = _release(installed, request)
+            version = _release(installed, request, _held(store))
             return Updated(version=version, before=version)
         offered = _offered(request, kept)
         check_collisions(offered.manifest, installed)
         accepted(_offer(offered), request.keys, store.path, remembered(store.path))  # before anything is fetched
         wanted = _wanted(request, offered, store)
-        before = "" if installed is None else _release(installed, request)
-        version = _release(offered.manifest, request)
+        before = "" if installed is None else _release(installed, request, _held(store))
+        version = _release(offered.manifest, request, _held(store, offered.manifest, request))
         if request.dry_run:
             return _done(version, before, wanted, ())
         downloads = stack.enter_context(directory.child(DOWNLOADS, create=True))
         costs = _fetch(wanted, request, downloads, tell)
         with locked(store, waiting=waiting):
-            _install(request, offered, wanted, store, downloads)
-            kept.write(offered.state)
+            _install(request, offered, wanted, store, downloads, before=before, version=version)
+            kept.write(_with_health(offered.state, request.followed.reader))
         return _done(version, before, wanted, costs)
+
+
+def _with_health(state: ClientState, reader: Reader) -> ClientState:
+    """The state, with what this run has measured of mirrors."""
+    return replace(state, health=printed(reader.health)) if isinstance(reader, Mirrors) else state
 
 
 def _offered(request: Request, kept: Kept) -> _Offered:
@@ -162,34 +178,58 @@ def _offer(offered: _Offered) -> Offer:
     )
 
 
-def _release(manifest: AssetManifest, request: Request) -> str:
+def _held(store: Directory, offered: AssetManifest | None = None, request: Request | None = None) -> Held | None:
+    """What a pin or a rollback holds the store at; with an offer, what will once it is installed."""
+    selection = read_selection(store.path)
+    if offered is not None and request is not None:
+        selection = _selection_after(selection, offered, request)
+    held = selection.held()
+    return None if held and offered and _is_revoked(offered, held) else held
+
+
+def _selection_after(selection: Selection, offered: AssetManifest, request: Request) -> Selection:
+    """Without a rollback that has been overtaken, or whose release is revoked; a pin is for its owner to lift."""
+    held = selection.held()
+    if held is not None and held.turned_from is not None and _is_revoked(offered, held):
+        return selection.without()
+    return selection.after_update(_choice(offered, request, request.arches[0], None).release.version)
+
+
+def _is_revoked(manifest: AssetManifest, held: Held) -> bool:
+    release = manifest.releases.get(held.version)
+    return release is not None and bool(release.revoked)
+
+
+def _choice(manifest: AssetManifest, request: Request, arch: str, held: Held | None) -> Choice:
+    return choose(manifest, request.binary_version or manifest.current_binary, arch, held)
+
+
+def _release(manifest: AssetManifest, request: Request, held: Held | None) -> str:
     """The release that a store with this manifest resolves to."""
-    binary = request.binary_version or manifest.current_binary
-    return str(choose(manifest, binary, request.arches[0]).release.version)
+    return str(_choice(manifest, request, request.arches[0], held).release.version)
 
 
-def _pins(manifest: AssetManifest, request: Request) -> dict[str, PinnedFile]:
+def _pins(manifest: AssetManifest, request: Request, held: Held | None) -> dict[str, PinnedFile]:
     """The files of the release that fits, of every arch, by their names in the store."""
-    binary = request.binary_version or manifest.current_binary
     pins = {}
     for arch in request.arches:
-        for asset in choose(manifest, binary, arch).assets:
+        for asset in _choice(manifest, request, arch, held).assets:
             pins[hash_name(asset.name, asset.digest)] = PinnedFile(asset.name, asset.digest, asset.size, asset.verity)
     return pins
 
 
 def _wanted(request: Request, offered: _Offered, store: Directory) -> list[Wanted]:
     """What the store lacks; a file of the right name and size is proved under the store's lock."""
-    there = {name: state.st_size for name, state in store.names()}
+    there = dict(store.names())
     wanted = []
-    for name, pin in _pins(offered.manifest, request).items():
-        if there.get(name) == pin.size:
+    for name, pin in _pins(offered.manifest, request, _held(store, offered.manifest, request)).items():
+        if name in there and there[name].st_size == pin.size:
             continue
         wanted.append(_missing(pin, offered, store, there))
     return wanted
 
 
-def _missing(pin: PinnedFile, offered: _Offered, store: Directory, there: Mapping[str, int]) -> Wanted:
+def _missing(pin: PinnedFile, offered: _Offered, store: Directory, there: Mapping[str, os.stat_result]) -> Wanted:
     entry = offered.catalog.get(pin.digest)
     if entry is None or entry.blob.size != pin.size:
         raise IntegrityError(
@@ -199,30 +239,59 @@ def _missing(pin: PinnedFile, offered: _Offered, store: Directory, there: Mappin
             fix="ask the publisher: bitproof channel check",
         )
     stem, _, rest = pin.name.partition(".")
-    similar = [store.path / name for name in there if name.startswith(f"{stem}-") and name.endswith(rest)]
-    return Wanted(pin, entry, tuple(similar))
+    similar = [name for name in there if is_hash_name(name) and name.startswith(f"{stem}-") and name.endswith(rest)]
+    newest = sorted(similar, key=lambda name: there[name].st_mtime, reverse=True)
+    return Wanted(pin, entry, tuple(store.path / name for name in newest))
 
 
 def _fetch(wanted: Sequence[Wanted], request: Request, downloads: Directory, tell: Bytes) -> list[Fetched]:
     if not wanted:
         return []
     with tell("fetching", sum(one.entry.blob.size for one in wanted)) as progress:
-        return [fetch(one, request.followed.reader, downloads, progress) for one in wanted]
+        return [_fetch_one(one, request.followed.reader, downloads, progress) for one in wanted]
+
+
+def _fetch_one(wanted: Wanted, reader: Reader, downloads: Directory, progress: Progress) -> Fetched:
+    """Fetch one asset; of mirrors, from the next one when what came does not verify."""
+    if not isinstance(reader, Mirrors):
+        return fetch(wanted, reader, downloads, progress)
+    while True:
+        try:
+            return fetch(wanted, reader, downloads, progress)
+        except IntegrityError as error:
+            if not reader.last:
+                raise
+            for place in reader.last:
+                reader.distrust(place, f"{error.what} for {wanted.pin.name}")
 
 
 def _install(
-    request: Request, offered: _Offered, wanted: Sequence[Wanted], store: Directory, downloads: Directory
+    request: Request,
+    offered: _Offered,
+    wanted: Sequence[Wanted],
+    store: Directory,
+    downloads: Directory,
+    *,
+    before: str,
+    version: str,
 ) -> None:
     """What goes on under the store's lock."""
     land(wanted, downloads, store)
     new = {one.name for one in wanted}
-    for name, pin in _pins(offered.manifest, request).items():
+    for name, pin in _pins(offered.manifest, request, _held(store, offered.manifest, request)).items():
         if name not in new and not is_there(store, name, pin):  # damaged, or removed meanwhile
             again = _missing(pin, offered, store, {})
-            fetch(again, request.followed.reader, downloads, lambda _: None)
+            _fetch_one(again, request.followed.reader, downloads, lambda _: None)
             land((again,), downloads, store)
     with switched(lambda _data: _offer(offered), request.keys, store, offered.data):
         store.write_changed(MANIFEST, offered.data)
+    selection = read_selection(store.path)
+    after = _selection_after(selection, offered.manifest, request)
+    if after != selection:
+        write_selection(store, after)
+    if wanted or before != version:
+        when = int(request.followed.now.timestamp())
+        append(store, HistoryEntry(Version(version), when, Event.INSTALLED, bytes_digest(offered.data)))
 
 
 def _done(version: str, before: str, wanted: Sequence[Wanted], costs: Sequence[Fetched]) -> Updated:

@@ -1,7 +1,7 @@
 """Files that are filled over several runs: kept when a run is killed, believed only once they are proved.
 
-`files` has the one way to write; this is the way there for bytes too many to fetch twice. A download is never what
-anyone reads: it gets its name in another directory, by a rename, when it is proved and synced.
+`files` has the one way to write; this is the way there for bytes too many to fetch twice (`net.partial` fills them). A
+download is never what anyone reads: it gets its name in another directory, by a rename, when it is proved and synced.
 """
 
 import os
@@ -13,11 +13,10 @@ from bitproof.system.files import Directory
 from bitproof.system.opened import OpenFile, unavailable
 
 
-def resume(directory: Directory, name: str) -> OpenFile:
-    """Open a download to go on with it, or begin it.
+def remove_planted(directory: Directory, name: str) -> None:
+    """Remove what a download may not be written into: no regular file with one link, and open to its owner.
 
-    What is not a regular file with one link and open to its owner was planted, or left in the middle of `adopt`: it is
-    removed, never written through.
+    It was planted, or left in the middle of `adopt`.
 
     Raises:
         UnavailableError: the system refused.
@@ -25,11 +24,6 @@ def resume(directory: Directory, name: str) -> OpenFile:
     state = directory.stat(name)
     if state is not None and not _is_ours(state):
         directory.remove(name)
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        return OpenFile(os.open(name, flags, 0o600, dir_fd=directory.fd), directory.path / name)
-    except OSError as error:
-        raise unavailable(error, "the download cannot be kept", directory.path / name) from None
 
 
 def _is_ours(state: os.stat_result) -> bool:

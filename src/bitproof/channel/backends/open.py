@@ -1,5 +1,6 @@
 """The place that a URL or a path names. What needs a network is imported when it is asked for."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -21,14 +22,35 @@ def open_reader(url: str) -> Reader:
     """
     if has_scheme(url, "http", "https"):
         from bitproof.channel.backends.http import HttpPlace
+        from bitproof.system.net.http import Client
 
-        return HttpPlace(url)
+        return HttpPlace(url, Client())
     place = _opened(url, READABLE, silent)
     if isinstance(place, DirectoryPlace) and place.root.is_file():
         from bitproof.channel.backends.archive import ArchivePlace
 
         return ArchivePlace(place.root)
     return place
+
+
+def open_readers(urls: Sequence[str], health: Mapping[str, object], note: Callable[[str], None]) -> Reader:
+    """Several places that have the same, as one; or the only one.
+
+    Args:
+        urls: the places, at least one.
+        health: what earlier runs have measured of them, as `health.printed` says it.
+        note: told which of them lied.
+
+    Raises:
+        InputError: a URL is none of a place.
+    """
+    readers = [open_reader(url) for url in urls]
+    if len(readers) == 1:
+        return readers[0]
+    from bitproof.channel.health import parse_health
+    from bitproof.channel.mirrors import Mirrors
+
+    return Mirrors(readers, parse_health(health), note)
 
 
 def open_backend(url: str, waiting: Waiting = silent) -> Backend:

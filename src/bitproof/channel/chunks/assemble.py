@@ -6,6 +6,7 @@ from bitproof.channel.chunks.plan import ReusePlan
 from bitproof.channel.ports import Blob, Range, Reader
 from bitproof.errors import IntegrityError
 from bitproof.system.content import copy_range, reserve
+from bitproof.system.net.partial import Partial
 from bitproof.system.opened import OpenFile, Progress, ignore, unavailable
 
 
@@ -22,7 +23,7 @@ def assemble(
     Args:
         plan: made for this blob.
         local: the files that the plan was made from, in the same order.
-        target: new, empty and open for writing.
+        target: open for writing; new, or a `Partial` some of whose parts have landed.
         reader: the place that has the blob.
         blob: the asset.
         progress: told the bytes that are there, the copied ones too.
@@ -40,8 +41,10 @@ def assemble(
             found=f"{plan.size} bytes",
         )
     _copy(plan, local, target, progress)
-    if plan.fetches:
-        reader.fetch(blob, target, [Range(*span) for span in plan.fetches], progress)
+    left = target.missing(plan.fetches) if isinstance(target, Partial) else plan.fetches
+    progress(plan.size - plan.reused - sum(size for _, size in left))
+    if left:
+        reader.fetch(blob, target, [Range(*span) for span in left], progress)
 
 
 def _copy(plan: ReusePlan, local: Sequence[OpenFile], target: OpenFile, progress: Progress) -> None:

@@ -99,6 +99,24 @@ def deprecate(session: Session, version: Version, **options: object) -> None:
     _withdrawn(session, lambda manifest: deprecated(manifest, version, day), f"{version} deprecated", options)
 
 
+@click.command()
+@click.argument("version", type=VERSION)
+@click.option("--reason", required=True, metavar="TEXT", help="Why: shown to whoever has it and would boot it.")
+@assets_option
+@place_option
+@key_options(*ONLINE)
+@manifest_key_option
+@pass_session
+def revoke(session: Session, version: Version, reason: str, **options: object) -> None:
+    """Forbid a release: no machine that has heard of it resolves or boots it any more, and all are told why."""
+    from bitproof.model.asset_edits import revoked
+
+    day = signing_now().date()
+    _withdrawn(
+        session, lambda manifest: revoked(manifest, version, reason, day), f"{version} revoked: {reason}", options
+    )
+
+
 def _withdrawn(session: Session, edit: "Edit", what: str, options: dict[str, object]) -> None:
     """Change the channel's manifest, and the dev layout's if that is the same one."""
     from bitproof.delivery.withdraw import follow_locally, withdraw

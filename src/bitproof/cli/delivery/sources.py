@@ -1,5 +1,6 @@
 """Where an update comes from: the command line, else what the store remembers, else ``bitproof.toml``."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 from bitproof.cli.channel.settings import DEFAULT_CHANNEL, ChannelSettings, channel_settings
 from bitproof.errors import InputError
 from bitproof.model.digest import Digest
+from bitproof.model.names import CHANNEL_STATE
 from bitproof.system.opened import exists, read_file
 
 if TYPE_CHECKING:
@@ -16,7 +18,14 @@ if TYPE_CHECKING:
 SHA256 = "sha256:"
 
 
-def followed(base: Path, places: tuple[str, ...], channel: str | None, root: str | None, now: datetime) -> "Followed":
+def followed(
+    base: Path,
+    places: tuple[str, ...],
+    channel: str | None,
+    root: str | None,
+    now: datetime,
+    note: Callable[[str], None],
+) -> "Followed":
     """The channel to follow.
 
     Args:
@@ -25,12 +34,13 @@ def followed(base: Path, places: tuple[str, ...], channel: str | None, root: str
         channel: the command line's.
         root: a file, or ``sha256:`` and the digest of one.
         now: when this run began; UTC.
+        note: told which mirror lied.
 
     Raises:
         InputError: nobody has named a place; the root's digest is none.
         UnavailableError: the root's file cannot be read.
     """
-    from bitproof.channel.backends.open import open_reader
+    from bitproof.channel.backends.open import open_readers
     from bitproof.delivery.following import Followed
 
     state, settings = remembered(base), channel_settings()
@@ -38,7 +48,7 @@ def followed(base: Path, places: tuple[str, ...], channel: str | None, root: str
     if not named:
         raise InputError("no place to update from", fix="name one: --from PLACE, or channel.from in bitproof.toml")
     return Followed(
-        reader=open_reader(named[0]),
+        reader=open_readers(named, state.health if state else {}, note),
         places=tuple(_lasting(place) for place in named),
         channel=channel or (state.channel if state else "") or settings.name or DEFAULT_CHANNEL,
         root=_root(root, settings, known=state is not None),
@@ -53,10 +63,10 @@ def _lasting(place: str) -> str:
 
 def remembered(base: Path) -> "ClientState | None":
     """What a store remembers of its channel; None before the first update."""
-    from bitproof.channel.state import STATE, STATE_DIRECTORY
+    from bitproof.channel.state import STATE
     from bitproof.model.client_state import MAX_STATE, ClientState
 
-    path = base / STATE_DIRECTORY / STATE
+    path = base / CHANNEL_STATE / STATE
     return ClientState.parse(read_file(path, MAX_STATE, "the state"), str(path)) if exists(path) else None
 
 
@@ -86,8 +96,7 @@ def given_root(given: str) -> bytes | Digest:
 
 def kept_root(base: Path) -> bytes | None:
     """The root that a store trusts; None when it follows no channel."""
-    from bitproof.channel.state import STATE_DIRECTORY
     from bitproof.channel.trusted import LIMITS, ROOT
 
-    path = base / STATE_DIRECTORY / f"{ROOT}.json"
+    path = base / CHANNEL_STATE / f"{ROOT}.json"
     return read_file(path, LIMITS[ROOT], "the root") if exists(path) else None

@@ -68,7 +68,7 @@ def update(
     store = base or found.store(os.environ).value
     request = Request(
         base=store,
-        followed=followed(store, places, channel, root, datetime.now(UTC)),
+        followed=followed(store, places, channel, root, datetime.now(UTC), session.note),
         binary_version=binary_version(versions["binary_version"], found),
         arches=arches_or_host(arches),
         keys=keys_wanted(signers, found),
@@ -78,7 +78,7 @@ def update(
     lines = [f"{store}: assets {done.version}" + _change(done.before, done.version)]
     lines += [f"  {'would fetch' if dry_run else 'fetched'} {name}" for name in done.names]
     if done.names and not dry_run:
-        lines.append(f"  {human_size(done.fetched)} fetched of {human_size(done.size)}")
+        lines.append(f"  {human_size(done.fetched)} fetched for {human_size(done.size)}")
     session.result("\n".join(lines), {"ok": True, "dry_run": dry_run, "base": str(store), **done.document()})
 
 

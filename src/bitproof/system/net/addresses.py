@@ -1,4 +1,4 @@
-"""What kind of network an address is in. Pure: names are resolved elsewhere, once, and what is judged is connected to."""
+"""What kind of network an address is in. Pure: names are resolved elsewhere, once; what is judged is connected to."""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 

@@ -57,16 +57,14 @@ class Body:
     def _next_chunk(self) -> None:
         try:
             if self.done and self._line():
-                raise ValueError("no end of a chunk")
+                raise ValueError("no end of a chunk")  # noqa: TRY301 - told below
             self.left = chunk_size(self._line())
             if not self.left:
                 while self._line():
                     """Trailers mean nothing here."""
                 self.complete = True
         except ValueError as error:
-            raise UnavailableError(
-                "the server does not speak HTTP", where=self.watch.where, found=str(error)
-            ) from None
+            raise UnavailableError("the server does not speak HTTP", where=self.watch.where, found=str(error)) from None
         except OSError as error:
             raise self._early(error.strerror or str(error)) from None
 

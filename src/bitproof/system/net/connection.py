@@ -1,6 +1,6 @@
 """One connection: its host is resolved once, each address judged, and what was judged is what is connected to.
 
-A plain socket blocks, with a kernel timeout of a tick and MSG_WAITALL: large pieces for little work (docs/reference/downloads.md).
+A plain socket blocks, with a kernel timeout of a tick and MSG_WAITALL: large pieces for little work.
 TLS reads with Python's own timeout. Either way a reader looks up every tick at the clock and at who wants it to stop.
 """
 
@@ -185,7 +185,7 @@ def connect(url: Url, rules: Rules, start: str | None, watch: Watch) -> Connecti
 
 
 def _over_tcp(connected: socket.socket, network: str) -> Connection:
-    connected.setblocking(True)
+    connected.setblocking(True)  # noqa: FBT003 - socket's own signature
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL)
     return Connection(connected, network, secure=False)
 
@@ -206,7 +206,7 @@ def _connected(
     """A connected socket that does not block yet. Raises OSError."""
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
-        made.setblocking(False)
+        made.setblocking(False)  # noqa: FBT003 - socket's own signature
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         made.connect_ex(address)
         poll = select.poll()
@@ -216,9 +216,9 @@ def _connected(
             watch.heard = time.monotonic()  # it is the connection's time that runs here, not that of a silence
             watch.tick(0)
             if time.monotonic() > end:
-                raise TimeoutError(f"no answer within {seconds:g} seconds")
+                raise TimeoutError(f"no answer within {seconds:g} seconds")  # noqa: TRY301 - closed below
         if refusal := made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise OSError(refusal, os.strerror(refusal))
+            raise OSError(refusal, os.strerror(refusal))  # noqa: TRY301 - closed below
     except BaseException:
         made.close()
         raise

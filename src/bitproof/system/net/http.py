@@ -178,12 +178,12 @@ def _head(connection: Connection, watch: Watch) -> Head | None:
             data = connection.receive_until(END, MOST, watch)
             if data is None:
                 if connection.left:
-                    raise ValueError(f"the line {connection.left[:80].decode('latin-1')!r}")
+                    raise ValueError(f"the line {connection.left[:80].decode('latin-1')!r}")  # noqa: TRY301 - told below
                 return None
             head = parse_head(data)
             if head.status >= 200:  # noqa: PLR2004 - 1xx is no answer yet
                 return head
-        raise ValueError("one interim answer after the other")
+        raise ValueError("one interim answer after the other")  # noqa: TRY301 - told below
     except ValueError as error:
         raise UnavailableError("the server does not speak HTTP", where=watch.where, found=str(error)) from None
 

@@ -1,8 +1,8 @@
 """Which parts of a file have been downloaded, as text that is only appended to. Pure.
 
-The first line says of which file; each further one is a part that has landed: offset, size and their CRC-32. A line that
-a kill or a power cut left torn, joined to the next one or full of zeros is no record: its part is fetched again. What the
-journal says proves nothing, since bytes can be lost with a machine's power; the digest of the whole file does.
+The first line says of which file; each further one is a part that has landed: offset, size and their CRC-32. A line
+that a kill or a power cut left torn, joined to the next one or full of zeros is no record: its part is fetched again.
+What the journal says proves nothing, since bytes can be lost with a machine's power; the digest of the whole file does.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""How long a download may take and how slow it may be. Pure: times are arguments, in seconds of a clock that only grows."""
+"""How long a download may take, and how slow it may be. Pure: times are seconds of a clock that only grows."""
 
 from collections import deque
 from typing import NamedTuple

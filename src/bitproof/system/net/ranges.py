@@ -70,9 +70,7 @@ def download(client: Client, source: Source, target: OpenFile, spans: Sequence[S
 class _Job:
     """One download. ``done`` is what has landed."""
 
-    def __init__(
-        self, client: Client, source: Source, target: OpenFile, spans: Sequence[Span], landed: Landed
-    ) -> None:
+    def __init__(self, client: Client, source: Source, target: OpenFile, spans: Sequence[Span], landed: Landed) -> None:
         self.client = client
         self.url: Url = parse_url(source.url)
         self.size = source.size

@@ -52,7 +52,7 @@ def parse_url(text: str) -> Url:
     """
     try:
         if len(text) > MOST or not _PRINTED.fullmatch(text):
-            raise ValueError("it is longer than a URL may be, or has characters that have to be percent-encoded")
+            raise ValueError("longer than a URL may be, or with characters to be percent-encoded")  # noqa: TRY301 - told below
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError as error:
