@@ -1,0 +1,116 @@
+"""A publisher, a place and a machine, each in a directory of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bitproof.assets.record import record
+from bitproof.channel.backends.directory import DirectoryPlace
+from bitproof.channel.opening import create
+from bitproof.channel.ports import Reader
+from bitproof.channel.roles import DAYS, ROLES, Duty, Signers
+from bitproof.delivery.following import Followed
+from bitproof.delivery.outlet import Outlet
+from bitproof.delivery.publish import Published, publish
+from bitproof.delivery.release import load_release
+from bitproof.delivery.signers import role_signer
+from bitproof.delivery.update import Request, Updated, update
+from bitproof.model.asset_edits import Occasion
+from bitproof.model.version import Version
+from bitproof.system.files import Directory
+from bitproof.system.opened import Progress, ignore
+from bitproof.trust.secret_key import SecretKey
+
+BEGAN = datetime(2026, 4, 15, 12, tzinfo=UTC)
+ARCH = "x86_64"
+CHANNEL = "stable"
+
+
+@contextmanager
+def silently(_what: str, _size: int) -> Iterator[Progress]:
+    yield ignore
+
+
+def signer_of(number: int) -> SecretKey:
+    """A key that is always the same."""
+    return SecretKey(bytes([number]) * 8, bytes([number]) * 32)
+
+
+@dataclass
+class World:
+    """What publishes, what lies in between, and what updates; ``now`` is everybody's clock."""
+
+    root: Path
+    now: datetime
+    signers: Signers
+    first_root: bytes = b""
+
+    @property
+    def place(self) -> Path:
+        return self.root / "place"
+
+    @property
+    def base(self) -> Path:
+        return self.root / "store"
+
+    @property
+    def backend(self) -> DirectoryPlace:
+        return DirectoryPlace(self.place)
+
+    def build(self, rootfs: bytes) -> None:
+        """A release whose rootfs has these bytes."""
+        arch = self.root / "assets" / ARCH
+        arch.mkdir(parents=True, exist_ok=True)
+        for name, data in (("vmlinuz", b"kernel"), ("initrd.img", b"initrd"), ("rootfs.squashfs", rootfs)):
+            (arch / name).write_bytes(data)
+        occasion = Occasion(day=self.now.date(), binary_version=Version("1.0.1"), min_binary=None)
+        with Directory(self.root / "assets") as assets:
+            record(assets, occasion)
+
+    def publish(self) -> Published:
+        outlet = Outlet(backend=self.backend, channel=CHANNEL, signers=self.signers, now=self.now)
+        return publish(load_release(self.root / "assets", ()), outlet, silently)
+
+    def release(self, rootfs: bytes) -> Published:
+        self.build(rootfs)
+        return self.publish()
+
+    def update(self, *, root: bytes | None = None, dry_run: bool = False, reader: Reader | None = None) -> Updated:
+        followed = Followed(
+            reader=reader or self.backend,
+            places=(str(self.place),),
+            channel=CHANNEL,
+            root=root or self.first_root,
+            now=self.now,
+        )
+        return update(
+            Request(base=self.base, followed=followed, binary_version=None, arches=(ARCH,), dry_run=dry_run), silently
+        )
+
+    def later(self, **time: int) -> None:
+        self.now += timedelta(**time)
+
+    def files(self, *, of_channel: bool = False) -> dict[str, bytes]:
+        """The store's files, without what is kept of the channel and without locks."""
+        found = self.place if of_channel else self.base
+        return {
+            path.relative_to(found).as_posix(): path.read_bytes()
+            for path in found.rglob("*")
+            if path.is_file() and ".bitproof" not in path.relative_to(found).as_posix()
+        }
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A channel with one release, which the machine has."""
+    signers = {role: (role_signer(signer_of(number)),) for number, role in enumerate(ROLES, 1)}
+    made = World(tmp_path, BEGAN, signers)
+    duties = {role: Duty(tuple(signer.public_key for signer in signers[role])) for role in ROLES}
+    made.first_root = create(made.backend, CHANNEL, duties, DAYS, signers, made.now)
+    made.release(b"first " * 2000)
+    made.update()
+    return made
