@@ -12,9 +12,8 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from bitproof.assets.compat import Choice, check_collisions, choose
+from bitproof.assets.compat import check_collisions
 from bitproof.assets.history import append
 from bitproof.assets.landing import is_there
 from bitproof.assets.selection import read_selection, write_selection
@@ -26,6 +25,7 @@ from bitproof.channel.mirrors import Mirrors
 from bitproof.channel.ports import Reader
 from bitproof.channel.state import DOWNLOADS, Kept, load_kept
 from bitproof.channel.trusted import Believed, read_target
+from bitproof.delivery.choosing import Request, held_after, pins_of, release_of, selection_after
 from bitproof.delivery.fetching import Fetched, Wanted, fetch, land
 from bitproof.delivery.following import Followed, follow, is_current
 from bitproof.delivery.outlet import Bytes
@@ -34,8 +34,7 @@ from bitproof.model.asset_manifest import AssetManifest, PinnedFile
 from bitproof.model.client_state import ClientState
 from bitproof.model.history import Entry as HistoryEntry
 from bitproof.model.history import Event
-from bitproof.model.names import CHANNEL_STATE, MANIFEST, hash_name, is_hash_name
-from bitproof.model.selection import Held, Selection
+from bitproof.model.names import CHANNEL_STATE, MANIFEST, is_hash_name
 from bitproof.model.version import Version
 from bitproof.signed.install import Offer, accepted, switched
 from bitproof.signed.manifests import remembered
@@ -43,28 +42,6 @@ from bitproof.system.files import Directory
 from bitproof.system.hashing import bytes_digest
 from bitproof.system.lock import Waiting, locked, silent
 from bitproof.system.opened import Progress
-from bitproof.trust.minisign import PublicKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What to update, and to what.
-
-    Attributes:
-        base: the store; made when it is not there.
-        followed: the channel.
-        binary_version: chooses the release; None is the manifest's current binary.
-        arches: whose files are brought in.
-        keys: who may have signed the manifest, besides the channel's own signatures.
-        dry_run: only say what would be done.
-    """
-
-    base: Path
-    followed: Followed
-    binary_version: Version | None
-    arches: tuple[str, ...]
-    keys: tuple[PublicKey, ...] = ()
-    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,14 +109,14 @@ def update(request: Request, tell: Bytes, waiting: Waiting = silent) -> Updated:
         kept = load_kept(directory)
         installed = load_manifest_if_any(store.path / MANIFEST)
         if installed is not None and is_current(request.followed, kept):
-            version = _release(installed, request, _held(store))
+            version = release_of(installed, request, held_after(store))
             return Updated(version=version, before=version)
         offered = _offered(request, kept)
         check_collisions(offered.manifest, installed)
         accepted(_offer(offered), request.keys, store.path, remembered(store.path))  # before anything is fetched
         wanted = _wanted(request, offered, store)
-        before = "" if installed is None else _release(installed, request, _held(store))
-        version = _release(offered.manifest, request, _held(store, offered.manifest, request))
+        before = "" if installed is None else release_of(installed, request, held_after(store))
+        version = release_of(offered.manifest, request, held_after(store, offered.manifest, request))
         if request.dry_run:
             return _done(version, before, wanted, ())
         downloads = stack.enter_context(directory.child(DOWNLOADS, create=True))
@@ -178,51 +155,11 @@ def _offer(offered: _Offered) -> Offer:
     )
 
 
-def _held(store: Directory, offered: AssetManifest | None = None, request: Request | None = None) -> Held | None:
-    """What a pin or a rollback holds the store at; with an offer, what will once it is installed."""
-    selection = read_selection(store.path)
-    if offered is not None and request is not None:
-        selection = _selection_after(selection, offered, request)
-    held = selection.held()
-    return None if held and offered and _is_revoked(offered, held) else held
-
-
-def _selection_after(selection: Selection, offered: AssetManifest, request: Request) -> Selection:
-    """Without a rollback that has been overtaken, or whose release is revoked; a pin is for its owner to lift."""
-    held = selection.held()
-    if held is not None and held.turned_from is not None and _is_revoked(offered, held):
-        return selection.without()
-    return selection.after_update(_choice(offered, request, request.arches[0], None).release.version)
-
-
-def _is_revoked(manifest: AssetManifest, held: Held) -> bool:
-    release = manifest.releases.get(held.version)
-    return release is not None and bool(release.revoked)
-
-
-def _choice(manifest: AssetManifest, request: Request, arch: str, held: Held | None) -> Choice:
-    return choose(manifest, request.binary_version or manifest.current_binary, arch, held)
-
-
-def _release(manifest: AssetManifest, request: Request, held: Held | None) -> str:
-    """The release that a store with this manifest resolves to."""
-    return str(_choice(manifest, request, request.arches[0], held).release.version)
-
-
-def _pins(manifest: AssetManifest, request: Request, held: Held | None) -> dict[str, PinnedFile]:
-    """The files of the release that fits, of every arch, by their names in the store."""
-    pins = {}
-    for arch in request.arches:
-        for asset in _choice(manifest, request, arch, held).assets:
-            pins[hash_name(asset.name, asset.digest)] = PinnedFile(asset.name, asset.digest, asset.size, asset.verity)
-    return pins
-
-
 def _wanted(request: Request, offered: _Offered, store: Directory) -> list[Wanted]:
     """What the store lacks; a file of the right name and size is proved under the store's lock."""
     there = dict(store.names())
     wanted = []
-    for name, pin in _pins(offered.manifest, request, _held(store, offered.manifest, request)).items():
+    for name, pin in pins_of(offered.manifest, request, held_after(store, offered.manifest, request)).items():
         if name in there and there[name].st_size == pin.size:
             continue
         wanted.append(_missing(pin, offered, store, there))
@@ -278,7 +215,7 @@ def _install(
     """What goes on under the store's lock."""
     land(wanted, downloads, store)
     new = {one.name for one in wanted}
-    for name, pin in _pins(offered.manifest, request, _held(store, offered.manifest, request)).items():
+    for name, pin in pins_of(offered.manifest, request, held_after(store, offered.manifest, request)).items():
         if name not in new and not is_there(store, name, pin):  # damaged, or removed meanwhile
             again = _missing(pin, offered, store, {})
             _fetch_one(again, request.followed.reader, downloads, lambda _: None)
@@ -286,7 +223,7 @@ def _install(
     with switched(lambda _data: _offer(offered), request.keys, store, offered.data):
         store.write_changed(MANIFEST, offered.data)
     selection = read_selection(store.path)
-    after = _selection_after(selection, offered.manifest, request)
+    after = selection_after(selection, offered.manifest, request)
     if after != selection:
         write_selection(store, after)
     if wanted or before != version:

@@ -61,7 +61,7 @@ def update(
 
     from bitproof.cli.delivery.sources import followed
     from bitproof.cli.progress import byte_progress
-    from bitproof.delivery.update import Request
+    from bitproof.delivery.choosing import Request
     from bitproof.delivery.update import update as update_store
 
     found = settings()

@@ -1,0 +1,76 @@
+"""Which release an update brings: the one to which the store will resolve, pins and rollbacks heeded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitproof.assets.compat import Choice, choose
+from bitproof.assets.selection import read_selection
+from bitproof.delivery.following import Followed
+from bitproof.model.asset_manifest import AssetManifest, PinnedFile
+from bitproof.model.names import hash_name
+from bitproof.model.selection import Held, Selection
+from bitproof.model.version import Version
+from bitproof.system.files import Directory
+from bitproof.trust.minisign import PublicKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to update, and to what.
+
+    Attributes:
+        base: the store; made when it is not there.
+        followed: the channel.
+        binary_version: chooses the release; None is the manifest's current binary.
+        arches: whose files are brought in.
+        keys: who may have signed the manifest, besides the channel's own signatures.
+        dry_run: only say what would be done.
+    """
+
+    base: Path
+    followed: Followed
+    binary_version: Version | None
+    arches: tuple[str, ...]
+    keys: tuple[PublicKey, ...] = ()
+    dry_run: bool = False
+
+
+def held_after(store: Directory, offered: AssetManifest | None = None, request: Request | None = None) -> Held | None:
+    """What a pin or a rollback holds the store at; with an offer, what will once it is installed."""
+    selection = read_selection(store.path)
+    if offered is not None and request is not None:
+        selection = selection_after(selection, offered, request)
+    held = selection.held()
+    return None if held and offered and _is_revoked(offered, held) else held
+
+
+def selection_after(selection: Selection, offered: AssetManifest, request: Request) -> Selection:
+    """Without a rollback that has been overtaken, or whose release is revoked; a pin is for its owner to lift."""
+    held = selection.held()
+    if held is not None and held.turned_from is not None and _is_revoked(offered, held):
+        return selection.without()
+    return selection.after_update(choice(offered, request, request.arches[0], None).release.version)
+
+
+def _is_revoked(manifest: AssetManifest, held: Held) -> bool:
+    release = manifest.releases.get(held.version)
+    return release is not None and bool(release.revoked)
+
+
+def choice(manifest: AssetManifest, request: Request, arch: str, held: Held | None) -> Choice:
+    """The release for one arch. Raises as `choose`."""
+    return choose(manifest, request.binary_version or manifest.current_binary, arch, held)
+
+
+def release_of(manifest: AssetManifest, request: Request, held: Held | None) -> str:
+    """The release that a store with this manifest resolves to."""
+    return str(choice(manifest, request, request.arches[0], held).release.version)
+
+
+def pins_of(manifest: AssetManifest, request: Request, held: Held | None) -> dict[str, PinnedFile]:
+    """The files of the release that fits, of every arch, by their names in the store."""
+    pins = {}
+    for arch in request.arches:
+        for asset in choice(manifest, request, arch, held).assets:
+            pins[hash_name(asset.name, asset.digest)] = PinnedFile(asset.name, asset.digest, asset.size, asset.verity)
+    return pins
