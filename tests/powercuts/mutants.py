@@ -40,7 +40,7 @@ MUTANTS = (
         (
             (TEMPORARY, "name\n"),
             (EXCLUSIVE, EXCLUSIVE.replace("os.O_EXCL | ", "")),
-            ("flags, 0o600, dir_fd", "flags, mode, dir_fd"),
+            ("temporary, flags, 0o600, dir_fd", "temporary, flags, mode, dir_fd"),
         ),
     ),
     Mutant("the manifest is written first", INSTALL, ((MANIFEST_LAST, ""), (COPIES, MANIFEST_LAST + COPIES))),
