@@ -1,0 +1,97 @@
+"""Publishers that die, and two at once: a reader sees the old release or the new one, never half of one."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bitproof.channel.backends.directory import DirectoryPlace
+from bitproof.channel.ports import Blob, NamedBlob
+from bitproof.delivery.outlet import Outlet
+from bitproof.delivery.publish import publish
+from bitproof.delivery.release import load_release
+from bitproof.errors import UnavailableError
+from bitproof.system.opened import OpenFile, Progress
+
+from .conftest import World, silently
+
+STEPS = 7
+"""Writes of a publish: a file and its chunk index, the manifest, targets, snapshot, timestamp; and one too many."""
+
+
+class DyingError(Exception):
+    """The publisher is no more."""
+
+
+class Interrupted(DirectoryPlace):
+    """A place without locks, where something happens before the n-th write."""
+
+    def __init__(self, root: Path, at: int, happen: Callable[[], None]) -> None:
+        super().__init__(root)
+        self.left = at
+        self.happen = happen
+
+    @contextmanager
+    def exclusive(self, channel: str) -> Iterator[None]:
+        assert channel
+        yield
+
+    def _write(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.happen()
+
+    def put(self, blob: Blob, source: OpenFile, progress: Progress) -> None:
+        self._write()
+        super().put(blob, source, progress)
+
+    def create(self, path: str, data: bytes) -> bool:
+        self._write()
+        return super().create(path, data)
+
+    def swap(self, path: str, data: bytes, before: bytes | None) -> bool:
+        self._write()
+        return super().swap(path, data, before)
+
+    def announce(self, version: str, files: Sequence[NamedBlob]) -> None:
+        assert files, version
+
+
+def publish_into(world: World, place: DirectoryPlace) -> bool:
+    outlet = Outlet(backend=place, channel="stable", signers=world.signers, now=world.now)
+    return publish(load_release(world.root / "assets", ()), outlet, silently).changed
+
+
+def die() -> None:
+    raise DyingError
+
+
+@pytest.mark.parametrize("step", range(1, STEPS))
+def test_a_publisher_that_dies_leaves_the_old_release(world: World, step: int) -> None:
+    world.build(b"second")
+    with pytest.raises(DyingError):
+        publish_into(world, Interrupted(world.place, step, die))
+    assert world.update().version == "2026.0415.1"
+    world.publish()
+    assert world.update().version == "2026.0415.2"
+
+
+def test_no_step_is_left_out(world: World) -> None:
+    world.build(b"second")
+    place = Interrupted(world.place, STEPS, die)
+    assert publish_into(world, place)
+    assert place.left == 1
+
+
+@pytest.mark.parametrize("step", range(1, STEPS))
+def test_of_two_publishers_without_a_lock_the_slower_one_is_told(world: World, step: int) -> None:
+    def overtake() -> None:
+        world.later(seconds=5)
+        world.publish()
+
+    world.build(b"second")
+    with pytest.raises(UnavailableError, match="another publisher was faster") as caught:
+        publish_into(world, Interrupted(world.place, step, overtake))
+    assert caught.value.fix == "nothing of yours is visible: run the same command again"
+    assert world.update().version == "2026.0415.2"
