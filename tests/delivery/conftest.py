@@ -22,8 +22,10 @@ from bitproof.delivery.signers import role_signer
 from bitproof.delivery.update import Updated, update
 from bitproof.model.asset_edits import Occasion
 from bitproof.model.version import Version
+from bitproof.signed.files import sign_file
 from bitproof.system.files import Directory
 from bitproof.system.opened import Progress, ignore
+from bitproof.trust.minisign import PublicKey
 from bitproof.trust.secret_key import SecretKey
 
 BEGAN = datetime(2026, 4, 15, 12, tzinfo=UTC)
@@ -72,15 +74,29 @@ class World:
         with Directory(self.root / "assets") as assets:
             record(assets, occasion)
 
-    def publish(self) -> Published:
+    def sign(self) -> PublicKey:
+        """Sign the manifest; by whom."""
+        key = signer_of(60)
+        assets = self.root / "assets"
+        sign_file(assets / "manifest.json", assets / "manifest.json.minisig", key, int(self.now.timestamp()))
+        return key.public
+
+    def publish(self, *keys: PublicKey) -> Published:
         outlet = Outlet(backend=self.backend, channel=CHANNEL, signers=self.signers, now=self.now)
-        return publish(load_release(self.root / "assets", ()), outlet, silently)
+        return publish(load_release(self.root / "assets", keys), outlet, silently)
 
     def release(self, rootfs: bytes) -> Published:
         self.build(rootfs)
         return self.publish()
 
-    def update(self, *, root: bytes | None = None, dry_run: bool = False, reader: Reader | None = None) -> Updated:
+    def update(
+        self,
+        *,
+        root: bytes | None = None,
+        dry_run: bool = False,
+        reader: Reader | None = None,
+        keys: tuple[PublicKey, ...] = (),
+    ) -> Updated:
         followed = Followed(
             reader=reader or self.backend,
             places=(str(self.place),),
@@ -89,7 +105,8 @@ class World:
             now=self.now,
         )
         return update(
-            Request(base=self.base, followed=followed, binary_version=None, arches=(ARCH,), dry_run=dry_run), silently
+            Request(base=self.base, followed=followed, binary_version=None, arches=(ARCH,), dry_run=dry_run, keys=keys),
+            silently,
         )
 
     def later(self, **time: int) -> None:

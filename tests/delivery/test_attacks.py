@@ -165,3 +165,35 @@ def test_a_clock_that_has_gone_back(world: World) -> None:
 def test_a_clock_that_is_years_ahead(world: World) -> None:
     world.later(days=5000)
     assert "clock" in refused(world, IntegrityError).fix
+
+
+def test_an_unsigned_manifest_after_a_signed_one(world: World) -> None:
+    world.build(b"second")
+    key = world.sign()
+    world.publish(key)
+    world.update(keys=(key,))
+    (world.root / "assets" / "manifest.json.minisig").unlink()
+    world.release(b"third")
+    assert refused(world, IntegrityError).what == "an unsigned manifest would take the place of a signed one"
+
+
+def test_a_manifest_that_another_key_signed(world: World) -> None:
+    world.build(b"second")
+    world.publish(world.sign())
+    error = refused(world, IntegrityError, lambda: world.update(keys=(signer_of(61).public,)))
+    assert error.what == "the signature is by a key that is not trusted here"
+
+
+def test_a_signature_that_nobody_can_check_is_not_published(world: World) -> None:
+    world.build(b"second")
+    world.sign()
+    with pytest.raises(InputError, match="there is no key to check the manifest's signature by"):
+        world.publish()
+
+
+def test_a_stale_signature_is_not_published(world: World) -> None:
+    world.build(b"second")
+    key = world.sign()
+    world.build(b"third")
+    with pytest.raises(IntegrityError, match="the signature does not verify"):
+        world.publish(key)
