@@ -6,7 +6,7 @@ changed, all of it is fetched. What is proved gets its name in the store by a re
 """
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from bitproof.channel.chunks.assemble import assemble
 from bitproof.channel.chunks.cut import plan_reuse
 from bitproof.channel.chunks.index import ChunkIndex, parse_index
 from bitproof.channel.ports import Blob, Range, Reader
-from bitproof.errors import IntegrityError
+from bitproof.errors import BitproofError, IntegrityError
 from bitproof.model.asset_manifest import PinnedFile
 from bitproof.model.digest import Digest
 from bitproof.model.names import hash_name
@@ -26,7 +26,7 @@ from bitproof.system.downloads import adopt, remove_planted
 from bitproof.system.files import Directory
 from bitproof.system.hashing import bytes_digest
 from bitproof.system.net.partial import SUFFIX, Partial, open_partial, remove_partial
-from bitproof.system.opened import Progress, ignore, in_memory, open_file
+from bitproof.system.opened import OpenFile, Progress, ignore, in_memory, open_file
 
 MOST_AT_HAND = 3
 """How many files are searched for chunks."""
@@ -68,23 +68,48 @@ def fetch(wanted: Wanted, reader: Reader, downloads: Directory, progress: Progre
     name = part_name(wanted.pin)
     for one in (name, f"{name}{SUFFIX}"):
         remove_planted(downloads, one)
+    metered = _Metered(reader)
     with open_partial(downloads, name, wanted.entry.blob.size, str(wanted.pin.digest)) as target:
-        cost = _from_chunks(wanted, target, reader, progress)
-        if cost is not None and digest_while_syncing(target) == wanted.pin.digest:
-            return cost
-        if cost is not None:
+        reused = _from_chunks(wanted, target, metered, progress)
+        if reused and digest_while_syncing(target) == wanted.pin.digest:
+            return Fetched(metered.bytes, reused)
+        if reused:
             target.forget()
         resumed = bool(target.done)
-        cost = _whole(wanted.entry.blob, target, reader, progress if cost is None else ignore)
+        _whole(wanted.entry.blob, target, metered, ignore if reused else progress)
         found = digest_while_syncing(target)
         if found != wanted.pin.digest and resumed:  # what an earlier run left may be what is wrong
             target.forget()
-            cost = _whole(wanted.entry.blob, target, reader, ignore)
+            _whole(wanted.entry.blob, target, metered, ignore)
             found = digest_while_syncing(target)
     if found != wanted.pin.digest:
         remove_partial(downloads, name)
         raise _other_bytes(wanted, reader, found)
-    return cost
+    return Fetched(metered.bytes, 0)
+
+
+class _Metered:
+    """A reader that counts the bytes it brings."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.where = reader.where
+        self.read = reader.read
+        self._fetch = reader.fetch
+        self._came: list[int] = []
+
+    @property
+    def bytes(self) -> int:
+        """How many have come."""
+        return sum(self._came)
+
+    def fetch(self, blob: Blob, target: OpenFile, ranges: Sequence[Range], progress: Progress) -> None:
+        """As `Reader.fetch`."""
+
+        def count(size: int) -> None:
+            self._came.append(size)  # in any thread
+            progress(size)
+
+        self._fetch(blob, target, ranges, count)
 
 
 def _other_bytes(wanted: Wanted, reader: Reader, found: Digest) -> IntegrityError:
@@ -97,34 +122,33 @@ def _other_bytes(wanted: Wanted, reader: Reader, found: Digest) -> IntegrityErro
     )
 
 
-def _whole(blob: Blob, target: Partial, reader: Reader, progress: Progress) -> Fetched:
+def _whole(blob: Blob, target: Partial, reader: Reader, progress: Progress) -> None:
     """Fetch all of a blob that has not landed yet."""
     left = [Range(*span) for span in target.missing([(0, blob.size)])] if blob.size else []
-    size = sum(one.size for one in left)
-    progress(blob.size - size)
+    progress(blob.size - sum(one.size for one in left))
     if left:
         reader.fetch(blob, target, left, progress)
-    return Fetched(size, 0)
 
 
-def _from_chunks(wanted: Wanted, target: Partial, reader: Reader, progress: Progress) -> Fetched | None:
-    """Fill the file with what is at hand and fetch the rest; None when that would save nothing."""
+def _from_chunks(wanted: Wanted, target: Partial, reader: Reader, progress: Progress) -> int:
+    """Fill the file with what is at hand and fetch the rest; the bytes that were at hand, or 0: nothing is filled then.
+
+    Chunks are a hint: an index or a file at hand that is of no use costs a whole download and stops nothing.
+    """
     if not wanted.at_hand or wanted.entry.chunks is None:
-        return None
-    try:
-        index = _index(wanted, wanted.entry.chunks, reader)
-    except IntegrityError:
-        return None  # it is a hint: the asset itself is what counts
+        return 0
     with ExitStack() as stack:
-        local = [stack.enter_context(open_file(path)) for path in wanted.at_hand[:MOST_AT_HAND]]
-        plan = plan_reuse(index, local)
-        if not plan.is_cheaper:
-            return None
         try:
+            index = _index(wanted, wanted.entry.chunks, reader)
+            local = [stack.enter_context(open_file(path)) for path in wanted.at_hand[:MOST_AT_HAND]]
+            plan = plan_reuse(index, local)
+        except BitproofError:
+            return 0
+        if not plan.is_cheaper:
+            return 0
+        with suppress(IntegrityError):  # it will not verify then
             assemble(plan, local, target, reader, wanted.entry.blob, progress)
-        except IntegrityError:
-            return Fetched(plan.fetched, plan.reused)  # it will not verify, and all of it is fetched
-    return Fetched(plan.fetched + wanted.entry.chunks.size, plan.reused)
+    return plan.reused
 
 
 def _index(wanted: Wanted, blob: Blob, reader: Reader) -> ChunkIndex:
@@ -132,6 +156,8 @@ def _index(wanted: Wanted, blob: Blob, reader: Reader) -> ChunkIndex:
 
     Raises:
         IntegrityError: it is not what was signed, or no index of this asset.
+        InputError: it has a format that is not known here.
+        UnavailableError: the place does not serve it.
     """
     with in_memory(b"", "chunk index") as file:
         reader.fetch(blob, file, [Range(0, blob.size)], ignore)

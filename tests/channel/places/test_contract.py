@@ -10,6 +10,9 @@ from bitproof.channel.backends.oci import OciPlace
 from bitproof.channel.backends.s3 import S3Place
 from bitproof.channel.ports import Backend, NamedBlob, Range
 from bitproof.errors import IntegrityError
+from bitproof.system.files import Directory
+from bitproof.system.net.partial import open_partial
+from bitproof.system.net.spans import merged
 from tests.channel.places.blobs import HASTY, blob_of, source_of, target_in
 from tests.channel.places.servers import BUCKET
 from tests.evidence import refusal
@@ -40,6 +43,13 @@ Make = Callable[[Path, pytest.FixtureRequest, pytest.MonkeyPatch], Backend]
 
 @pytest.fixture(params=[_directory, _s3, _oci], ids=["directory", "s3", "oci"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    make: Make = request.param
+    return make(tmp_path, request, monkeypatch)
+
+
+@pytest.fixture(params=[_s3, _oci], ids=["s3", "oci"])
+def wire(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """A place over a network, from where what has come is recorded."""
     make: Make = request.param
     return make(tmp_path, request, monkeypatch)
 
@@ -116,6 +126,17 @@ def test_ranges_land_at_their_offsets_and_nothing_else(place: Backend, tmp_path:
     with target_in(tmp_path) as target:
         place.fetch(blob, target, ranges, lambda _: None)
         assert target.path.read_bytes() == bytes(expected)
+
+
+def test_what_came_before_a_failure_is_not_fetched_again(wire: Backend, tmp_path: Path) -> None:
+    blob = blob_of(LARGE)
+    with source_of(tmp_path, LARGE) as source:
+        wire.put(blob, source, lambda _: None)
+    with Directory(tmp_path) as downloads, open_partial(downloads, "part", len(LARGE), "key") as target:
+        wire.fetch(blob, target, [Range(1, 2), Range(1000, 9 << 20)], lambda _: None)
+        assert merged(target.done) == [(1, 2), (1000, 9 << 20)]
+    with Directory(tmp_path) as downloads, open_partial(downloads, "part", len(LARGE), "key") as again:
+        assert again.missing([(0, 1000 + (9 << 20))]) == [(0, 1), (3, 997)]
 
 
 def test_a_release_can_be_announced_twice(place: Backend, tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from bitproof.channel.backends.pieces import landing
 from bitproof.channel.layout import blob_path
 from bitproof.channel.ports import Blob, Range
 from bitproof.errors import InputError
 from bitproof.system.net.http import Client
-from bitproof.system.net.partial import Partial
 from bitproof.system.net.ranges import Source, download
 from bitproof.system.net.urls import parse_url
 from bitproof.system.opened import OpenFile, Progress
@@ -40,11 +40,6 @@ class HttpPlace:
         return self.client.get(f"{self.base}/{path}", limit)
 
     def fetch(self, blob: Blob, target: OpenFile, ranges: Sequence[Range], progress: Progress) -> None:
-        """As `Reader.fetch`. A target that is a `Partial` records what lands."""
-
-        def landed(offset: int, size: int) -> None:
-            if isinstance(target, Partial):
-                target.landed(offset, size)
-            progress(size)
-
+        """As `Reader.fetch`."""
+        landed = landing(target, progress)
         download(self.client, Source(f"{self.base}/{blob_path(blob)}", blob.size), target, ranges, landed)

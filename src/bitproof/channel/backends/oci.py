@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from bitproof.channel.backends.patience import PATIENT, Patience
-from bitproof.channel.backends.pieces import fetch_pieces
+from bitproof.channel.backends.pieces import fetch_pieces, landing
 from bitproof.channel.backends.registry.artifacts import (
     FILE_TYPE,
     MAX_INLINE,
@@ -79,10 +79,11 @@ class OciPlace:
 
     def fetch(self, blob: Blob, target: OpenFile, ranges: Sequence[Range], progress: Progress) -> None:
         """As `Reader.fetch`: by requests for parts, side by side."""
+        landed = landing(target, progress)
 
         def fetch(piece: Range, stop: threading.Event) -> None:
             fetch_range(self.registry, blob.sha256, blob.size, piece, target, stop)
-            progress(piece.size)
+            landed(*piece)
 
         fetch_pieces(ranges, fetch)
 

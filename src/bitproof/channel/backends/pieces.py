@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from bitproof.channel.ports import Range
+from bitproof.system.net.partial import Partial
+from bitproof.system.opened import OpenFile, Progress
 from bitproof.system.threads import awaited, threads
 
 PIECE = 8 << 20
@@ -32,3 +34,14 @@ def fetch_pieces(ranges: Sequence[Range], fetch: Callable[[Range, threading.Even
     with threads(WIDTH, stop) as pool:
         for future in [pool.submit(fetch, piece, stop) for piece in pieces(ranges)]:
             awaited(future)
+
+
+def landing(target: OpenFile, progress: Progress) -> Callable[[int, int], None]:
+    """What to call with the offset and size of bytes that are written: a `Partial` records them for the next run."""
+
+    def landed(offset: int, size: int) -> None:
+        if isinstance(target, Partial):
+            target.landed(offset, size)
+        progress(size)
+
+    return landed

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bitproof.channel.backends.patience import PATIENT, Patience
-from bitproof.channel.backends.pieces import PIECE, WIDTH, fetch_pieces
+from bitproof.channel.backends.pieces import PIECE, WIDTH, fetch_pieces, landing
 from bitproof.channel.backends.s3_connection import connected, may_be_plain
 from bitproof.channel.backends.s3_errors import no_conditions, other_bytes, told
 from bitproof.channel.backends.urls import S3Address
@@ -88,10 +88,11 @@ class S3Place:
     def fetch(self, blob: Blob, target: OpenFile, ranges: Sequence[Range], progress: Progress) -> None:
         """As `Reader.fetch`: pieces side by side, so that at most `WIDTH` of `PIECE` bytes are in memory."""
         path = blob_path(blob)
+        landed = landing(target, progress)
 
         def fetch(piece: Range, _: threading.Event) -> None:
             self._fetch(path, blob.size, piece, target)
-            progress(piece.size)
+            landed(*piece)
 
         fetch_pieces(ranges, fetch)
 

@@ -1,8 +1,8 @@
 """A file that is being downloaded, and beside it the journal of what has landed, so that a killed download goes on.
 
-The target of any `Reader.fetch`: one over HTTP records each piece as it lands. Another backend's caller calls `landed`
-itself after each fetch. The lock of the directory is the caller's; so is the proof of the whole file. When that fails,
-`forget`: bytes may come from an earlier run, or have been lost with a machine's power.
+The target of any `Reader.fetch`: what comes over a network is recorded as it lands. The lock of the directory is the
+caller's; so is the proof of the whole file. When that fails, `forget`: bytes may come from an earlier run, or have been
+lost with a machine's power.
 """
 
 import os
