@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bitproof.channel.backends.archive import ArchivePlace
 from bitproof.channel.backends.directory import DirectoryPlace
 from bitproof.channel.ports import Blob, NamedBlob
+from bitproof.delivery.decide import decide
 from bitproof.delivery.outlet import Outlet
 from bitproof.delivery.publish import publish
 from bitproof.delivery.release import load_release
@@ -17,7 +19,7 @@ from bitproof.system.opened import OpenFile, Progress
 from .conftest import World, silently
 
 STEPS = 7
-"""Writes of a publish: a file and its chunk index, the manifest, targets, snapshot, timestamp; and one too many."""
+"""Writes of a publish: a file and its chunk index, the manifest, targets, snapshot, timestamp, the bundle."""
 
 
 class DyingError(Exception):
@@ -77,9 +79,20 @@ def test_a_publisher_that_dies_leaves_the_old_release(world: World, step: int) -
     assert world.update().version == "2026.0415.2"
 
 
+def test_a_publisher_that_dies_before_the_bundle_has_published_and_the_next_lays_it(world: World) -> None:
+    world.build(b"second")
+    with pytest.raises(DyingError):
+        publish_into(world, Interrupted(world.place, STEPS, die))
+    assert world.update().version == "2026.0415.2"
+    bundle = world.place / "stable" / "bundles" / "2026.0415.2.bitproof"
+    assert not bundle.exists()
+    assert not world.publish().changed
+    assert decide(ArchivePlace(bundle), world.first_root, world.now, ()).version == "2026.0415.2"
+
+
 def test_no_step_is_left_out(world: World) -> None:
     world.build(b"second")
-    place = Interrupted(world.place, STEPS, die)
+    place = Interrupted(world.place, STEPS + 1, die)
     assert publish_into(world, place)
     assert place.left == 1
 

@@ -13,6 +13,8 @@ from bitproof.model.names import MANIFEST, check_name
 MANIFEST_SIGNATURE = f"{MANIFEST}.minisig"
 TARGETS = (MANIFEST, MANIFEST_SIGNATURE)
 """The files that a channel's targets role lists."""
+BUNDLE_SUFFIX = ".bitproof"
+"""What the name of a release in one file ends with."""
 
 
 def check_channel(name: str) -> str:
@@ -45,6 +47,15 @@ def target_path(channel: str, name: str, data: bytes) -> str:
 def named_target_path(channel: str, name: str, sha256: str) -> str:
     """As `target_path`, by its digest in hex."""
     return f"{channel}/targets/{sha256}.{name}"
+
+
+def bundle_path(channel: str, version: str) -> str:
+    """Where a release's bundle is, in places that have paths.
+
+    >>> bundle_path("stable", "2026.0415.1")
+    'stable/bundles/2026.0415.1.bitproof'
+    """
+    return f"{channel}/bundles/{version}{BUNDLE_SUFFIX}"
 
 
 def blob_path(blob: Blob) -> str:

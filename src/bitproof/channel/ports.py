@@ -5,7 +5,7 @@ A place holds small files by path and blobs by digest. Nothing in it is ever cha
 compares digests, signatures and lengths.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -101,4 +101,17 @@ class Backend(Reader, Protocol):
 
     def announce(self, version: str, files: Sequence[NamedBlob]) -> None:
         """Show a release's blobs to other tools under its version, where the place has such names (OCI tags)."""
+        ...
+
+    def attach(self, channel: str, version: str, make: Callable[[], bytes | None]) -> None:
+        """Lay a release's bundle beside it, once it is published.
+
+        Args:
+            channel: that publishes it.
+            version: the release's.
+            make: gives the bundle, or None when it cannot be made any more; called when the place has none yet.
+
+        Raises:
+            UnavailableError: the place refused.
+        """
         ...

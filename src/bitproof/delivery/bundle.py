@@ -15,7 +15,8 @@ from bitproof.channel.catalog import Catalog, Entry, parse_catalog
 from bitproof.channel.layout import blob_path, metadata_path, named_target_path
 from bitproof.channel.opening import believed, first_root
 from bitproof.channel.ports import Backend, Blob, Range, Reader
-from bitproof.channel.trusted import LIMITS, ROOT, TIMESTAMP, Believed, Target, Trust, read_target
+from bitproof.channel.repository import Repository
+from bitproof.channel.trusted import ALWAYS, LIMITS, ROOT, TIMESTAMP, Believed, Target, Trust, read_target
 from bitproof.delivery.outlet import Bytes
 from bitproof.errors import IntegrityError, UnavailableError
 from bitproof.model.asset_manifest import AssetManifest
@@ -118,6 +119,33 @@ def export(backend: Backend, channel: str, target: Path, now: datetime, tell: By
         write_archive(file, _members(channel, first, proved, _fetched(blobs, backend, progress)))
         file.sync()
     return proved
+
+
+def lay(repository: Repository, version: str) -> None:
+    """Lay the bundle of a channel's present release beside it, where there is none yet.
+
+    It proves what was published, by the signatures of that day: once they have expired, `export` makes a fresh one.
+
+    Args:
+        repository: the channel.
+        version: the release that was just published.
+
+    Raises:
+        UnavailableError: the place refused; the release is published all the same.
+    """
+    backend, channel = repository.backend, repository.channel
+    backend.attach(channel, version, lambda: _bundled(backend, channel, version))
+
+
+def _bundled(backend: Backend, channel: str, version: str) -> bytes | None:
+    """A bundle; None when somebody has published another release meanwhile."""
+    root = first_root(backend, channel)
+    proved = prove(backend, channel, {ROOT: root}, ALWAYS)
+    if proved.version != version:
+        return None
+    with scratch() as file:
+        write_archive(file, _members(channel, {metadata_path(channel, ROOT, 1): root}, proved, iter(())))
+        return file.read(OpenFile(file.fd, file.path).size)
 
 
 def _members(channel: str, first: Mapping[str, bytes], proved: Proved, blobs: Iterator[Member]) -> Iterator[Member]:

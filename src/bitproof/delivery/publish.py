@@ -11,6 +11,7 @@ from bitproof.channel.layout import TARGETS
 from bitproof.channel.opening import opened
 from bitproof.channel.repository import Repository
 from bitproof.delivery.blobs import announced, bring, complete_catalog, prove
+from bitproof.delivery.bundle import lay
 from bitproof.delivery.outlet import Bytes, Outlet
 from bitproof.delivery.release import Release
 from bitproof.errors import InputError
@@ -44,6 +45,7 @@ def publish(release: Release, outlet: Outlet, tell: Bytes) -> Published:
         before, catalog = published(repository)
         version = str(release.manifest.current)
         if before is not None and release.targets == current_targets(repository):
+            lay(repository, version)  # its publisher may have died before it did
             return Published(version, repository.where, changed=False)
         old = None if before is None else AssetManifest.parse(before, repository.where)
         check_succession(old, release.manifest, repository.where)
@@ -53,6 +55,7 @@ def publish(release: Release, outlet: Outlet, tell: Bytes) -> Published:
         brought = bring(entries, repository.backend, tell)
         repository.backend.announce(version, announced(release.manifest, wanted))
         repository.publish(release.targets, print_catalog(wanted.values()), outlet.signers, outlet.now)
+        lay(repository, version)
         return Published(version, repository.where, changed=True, brought=brought)
 
 

@@ -13,6 +13,7 @@ from bitproof.channel.layout import MANIFEST_SIGNATURE, check_channel
 from bitproof.channel.opening import load, opened
 from bitproof.channel.repository import Repository
 from bitproof.delivery.blobs import complete_catalog
+from bitproof.delivery.bundle import lay
 from bitproof.delivery.outlet import Outlet
 from bitproof.delivery.publish import Published, check_succession, current_targets, published
 from bitproof.errors import InputError, UnavailableError
@@ -97,9 +98,11 @@ def _replaced(
     if after.to_bytes() != AssetManifest.parse(files[MANIFEST], repository.where).to_bytes():
         targets = _signed_again(after, files, outlet, key, repository.where)
     if targets == current_targets(repository):
+        lay(repository, version)
         return Published(version, repository.where, changed=False)
     wanted = complete_catalog(after, {}, catalog, repository.where)
     repository.publish(targets, print_catalog(wanted.values()), outlet.signers, outlet.now)
+    lay(repository, version)
     return Published(version, repository.where, changed=True)
 
 

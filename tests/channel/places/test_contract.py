@@ -7,6 +7,10 @@ import pytest
 
 from bitproof.channel.backends.directory import DirectoryPlace
 from bitproof.channel.backends.oci import OciPlace
+from bitproof.channel.backends.registry.artifacts import TITLE, parse_descriptors
+from bitproof.channel.backends.registry.blobs import read_blob
+from bitproof.channel.backends.registry.manifests import read_manifest
+from bitproof.channel.backends.registry.referrers import find_referrers
 from bitproof.channel.backends.s3 import S3Place
 from bitproof.channel.ports import Backend, NamedBlob, Range
 from bitproof.errors import IntegrityError
@@ -145,3 +149,33 @@ def test_a_release_can_be_announced_twice(place: Backend, tmp_path: Path) -> Non
         place.put(blob, source, lambda _: None)
     for _ in range(2):
         place.announce("2026.1124.1", [NamedBlob("x86_64/vmlinuz", blob)])
+
+
+def bundles_of(place: Backend, version: str) -> list[bytes]:
+    """What lies beside a release, as another tool finds it."""
+    if not isinstance(place, OciPlace):
+        found = place.read(f"stable/bundles/{version}.bitproof", 100)
+        return [] if found is None else [found]
+    release = read_manifest(place.registry, version)
+    assert release is not None
+    listed = find_referrers(place.registry, release.digest, "application/vnd.bitproof.bundle.v1+tar")
+    assert {entry.annotations[TITLE] for entry in listed} <= {f"stable-{version}.bitproof"}
+    bundles = []
+    for entry in listed:
+        manifest = read_manifest(place.registry, str(entry.digest))
+        assert manifest is not None
+        (layer,) = parse_descriptors(manifest.data, "layers", "the bundle's manifest")
+        bundles.append(read_blob(place.registry, layer, 100))
+    return bundles
+
+
+def test_a_bundle_is_laid_beside_a_release_once(place: Backend, tmp_path: Path) -> None:
+    blob = blob_of(b"kernel")
+    with source_of(tmp_path, b"kernel") as source:
+        place.put(blob, source, lambda _: None)
+    place.announce("2026.1124.1", [NamedBlob("x86_64/vmlinuz", blob)])
+    place.attach("stable", "2026.1124.1", lambda: None)
+    assert bundles_of(place, "2026.1124.1") == []
+    place.attach("stable", "2026.1124.1", lambda: b"bundle")
+    place.attach("stable", "2026.1124.1", lambda: b"another")
+    assert bundles_of(place, "2026.1124.1") == [b"bundle"]

@@ -10,6 +10,7 @@ from bitproof.channel.backends.components import push_component
 from bitproof.channel.backends.registry.artifacts import (
     INDEX_TYPE,
     MANIFEST_TYPE,
+    TITLE,
     Descriptor,
     described,
     image_index,
@@ -45,7 +46,7 @@ SUBJECT = described(b"subject", MANIFEST_TYPE)
 def _said(text: bytes) -> Descriptor:
     """The entry that `say` makes."""
     layer = described(text, "text/plain", "x")
-    manifest = image_manifest([layer], "text/plain", subject=SUBJECT)
+    manifest = image_manifest([layer], "text/plain", subject=SUBJECT, annotations={TITLE: "x"})
     return described(manifest, MANIFEST_TYPE, "x")._replace(artifact_type="text/plain")
 
 

@@ -1,10 +1,10 @@
 """A place that is a directory: to publish into, for any web server to serve, and to update from without one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bitproof.channel.layout import blob_path
+from bitproof.channel.layout import blob_path, bundle_path
 from bitproof.channel.ports import Blob, NamedBlob, Range
 from bitproof.errors import IntegrityError, UnavailableError
 from bitproof.system.content import copy_bytes, copy_range, reserve
@@ -110,6 +110,12 @@ class DirectoryPlace:
 
     def announce(self, version: str, files: Sequence[NamedBlob]) -> None:
         """As `Backend.announce`: a directory has no other names."""
+
+    def attach(self, channel: str, version: str, make: Callable[[], bytes | None]) -> None:
+        """As `Backend.attach`: a file by the release's version."""
+        path = bundle_path(channel, version)
+        if not exists(self.root / path) and (bundle := make()) is not None:
+            self.create(path, bundle)
 
     @contextmanager
     def _below(self, path: str) -> Iterator[tuple[Directory, str]]:

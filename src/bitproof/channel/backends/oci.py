@@ -11,13 +11,15 @@ the two is not seen. Nothing wrong is ever accepted by it: a client takes what i
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from bitproof.channel.backends.patience import PATIENT, Patience
 from bitproof.channel.backends.pieces import fetch_pieces, landing
 from bitproof.channel.backends.registry.artifacts import (
+    BUNDLE_TYPE,
     FILE_TYPE,
+    MANIFEST_TYPE,
     MAX_INLINE,
     RELEASE_TYPE,
     TITLE,
@@ -39,8 +41,10 @@ from bitproof.channel.backends.registry.blobs import (
 )
 from bitproof.channel.backends.registry.connection import Registry
 from bitproof.channel.backends.registry.manifests import read_back, read_manifest, write_manifest
+from bitproof.channel.backends.registry.referrers import attach, find_referrers
 from bitproof.channel.backends.tags import file_tag, version_tag
 from bitproof.channel.backends.urls import OciAddress
+from bitproof.channel.layout import BUNDLE_SUFFIX
 from bitproof.channel.ports import Blob, NamedBlob, Range
 from bitproof.errors import IntegrityError
 from bitproof.system.opened import OpenFile, Progress, ignore
@@ -152,6 +156,18 @@ class OciPlace:
         if found is None or found.data != manifest:
             upload_empty(self.registry)
             write_manifest(self.registry, tag, manifest)
+
+    def attach(self, channel: str, version: str, make: Callable[[], bytes | None]) -> None:
+        """As `Backend.attach`: a referrer of what `announce` wrote."""
+        found = read_manifest(self.registry, version_tag(version))
+        if found is None:
+            return  # promoted before a release was announced here
+        title = f"{channel}-{version}{BUNDLE_SUFFIX}"
+        there = find_referrers(self.registry, found.digest, BUNDLE_TYPE)
+        if any(entry.annotations.get(TITLE) == title for entry in there) or (bundle := make()) is None:
+            return
+        subject = described(found.data, MANIFEST_TYPE)
+        attach(self.registry, subject, described(bundle, BUNDLE_TYPE, title), bundle, BUNDLE_TYPE)
 
 
 def _united(known: Sequence[Descriptor], files: Sequence[NamedBlob], where: str) -> list[Descriptor]:

@@ -7,7 +7,7 @@ are conditional writes, of which the store lets one of two succeed.
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from bitproof.channel.backends.pieces import PIECE, WIDTH, fetch_pieces, landing
 from bitproof.channel.backends.s3_connection import connected, may_be_plain
 from bitproof.channel.backends.s3_errors import no_conditions, other_bytes, told
 from bitproof.channel.backends.urls import S3Address
-from bitproof.channel.layout import blob_path
+from bitproof.channel.layout import blob_path, bundle_path
 from bitproof.channel.ports import Blob, NamedBlob, Range
 from bitproof.errors import IntegrityError, UnavailableError
 from bitproof.system.opened import OpenFile, Progress, unavailable
@@ -140,14 +140,17 @@ class S3Place:
 
     def has(self, blob: Blob) -> bool:
         """As `Backend.has`."""
+        return self._size(blob_path(blob)) == blob.size
+
+    def _size(self, path: str) -> int | None:
+        """Bytes of an object; None when there is none."""
         import obstore
 
-        path = blob_path(blob)
         try:
             with told(f"{self.where}/{path}"):
-                return obstore.head(self.store, path)["size"] == blob.size
+                return obstore.head(self.store, path)["size"]
         except FileNotFoundError:
-            return False
+            return None
 
     def put(self, blob: Blob, source: OpenFile, progress: Progress) -> None:
         """As `Backend.put`, in parts; a broken upload leaves nothing.
@@ -203,6 +206,12 @@ class S3Place:
 
     def announce(self, version: str, files: Sequence[NamedBlob]) -> None:
         """As `Backend.announce`: a store has no other names."""
+
+    def attach(self, channel: str, version: str, make: Callable[[], bytes | None]) -> None:
+        """As `Backend.attach`: an object by the release's version."""
+        path = bundle_path(channel, version)
+        if self._size(path) is None and (bundle := make()) is not None:
+            self.create(path, bundle)
 
 
 def _proved(blob: Blob, source: OpenFile, part: int, progress: Progress) -> Iterator[bytes]:

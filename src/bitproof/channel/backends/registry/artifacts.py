@@ -20,6 +20,7 @@ EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 EMPTY = b"{}"
 RELEASE_TYPE = "application/vnd.bitproof.release.v1"
 FILE_TYPE = "application/vnd.bitproof.file.v1"
+BUNDLE_TYPE = "application/vnd.bitproof.bundle.v1+tar"
 TITLE = "org.opencontainers.image.title"
 MAX_MANIFEST = 4 << 20
 """Bytes of a manifest; registries take no larger ones."""

@@ -10,7 +10,6 @@ from bitproof.channel.backends.registry.artifacts import (
     INDEX_TYPE,
     MANIFEST_TYPE,
     MAX_MANIFEST,
-    TITLE,
     Descriptor,
     described,
     encoded,
@@ -38,7 +37,7 @@ def attach(registry: Registry, subject: Descriptor, layer: Descriptor, data: byt
     Args:
         registry: where both are.
         subject: the manifest.
-        layer: the file's descriptor.
+        layer: the file's descriptor; the list has its annotations.
         data: the file.
         artifact_type: what kind of thing it says.
 
@@ -50,9 +49,8 @@ def attach(registry: Registry, subject: Descriptor, layer: Descriptor, data: byt
     """
     upload_empty(registry)
     upload(registry, of_bytes(data), ignore)
-    manifest = image_manifest([layer], artifact_type, subject=subject)
-    title = layer.annotations.get(TITLE, "")
-    written = described(manifest, MANIFEST_TYPE, title)._replace(artifact_type=artifact_type)
+    manifest = image_manifest([layer], artifact_type, subject=subject, annotations=layer.annotations)
+    written = described(manifest, MANIFEST_TYPE)._replace(artifact_type=artifact_type, annotations=layer.annotations)
     if not write_manifest(registry, str(written.digest), manifest):
         _list(registry, subject.digest, written)
     return written
