@@ -60,15 +60,22 @@ def test_much_output_arrives_whole_and_a_signal_is_told(image: VmConfig) -> None
     assert (code, len(out), out.count(0)) == (143, 20_000_000, 20_000_000)
 
 
+PATIENCE = (6, 12, 60)
+"""Seconds in which a kernel comes to its end: on most machines, on a busy one, on any."""
+
+
 def test_a_guest_that_hangs_ends_at_the_timeout_with_the_consoles_last_lines(image: VmConfig) -> None:
     hanging = VmConfig(
         **{field: getattr(image, field) for field in ("kernel", "initrd", "rootfs", "arch", "pins")},
         append="root=nothing rdinit=/bin/sh-that-is-missing panic=0",
     )
-    with open_verified(hanging) as boot, pytest.raises(IntegrityError) as caught:
-        launch(boot, command=["true"], timeout=12, accelerator=SOFTWARE, stdin=None)
-    assert caught.value.what == "the guest did not finish in 12 s"
-    assert any("Kernel panic" in line for line in caught.value.details)
+    for seconds in PATIENCE:
+        with open_verified(hanging) as boot, pytest.raises(IntegrityError) as caught:
+            launch(boot, command=["true"], timeout=seconds, accelerator=SOFTWARE, stdin=None)
+        assert caught.value.what == f"the guest did not finish in {seconds} s"
+        if any("Kernel panic" in line for line in caught.value.details):
+            return
+    pytest.fail(f"no panic on the console: {caught.value.details}")
 
 
 def test_a_guest_that_powers_off_by_itself_is_not_a_success(image: VmConfig) -> None:
