@@ -60,7 +60,7 @@ def test_much_output_arrives_whole_and_a_signal_is_told(image: VmConfig) -> None
     assert (code, len(out), out.count(0)) == (143, 20_000_000, 20_000_000)
 
 
-PATIENCE = (6, 12, 60)
+TIMEOUTS = (6, 12, 60)
 """Seconds in which a kernel comes to its end: on most machines, on a busy one, on any."""
 
 
@@ -69,7 +69,7 @@ def test_a_guest_that_hangs_ends_at_the_timeout_with_the_consoles_last_lines(ima
         **{field: getattr(image, field) for field in ("kernel", "initrd", "rootfs", "arch", "pins")},
         append="root=nothing rdinit=/bin/sh-that-is-missing panic=0",
     )
-    for seconds in PATIENCE:
+    for seconds in TIMEOUTS:
         with open_verified(hanging) as boot, pytest.raises(IntegrityError) as caught:
             launch(boot, command=["true"], timeout=seconds, accelerator=SOFTWARE, stdin=None)
         assert caught.value.what == f"the guest did not finish in {seconds} s"
