@@ -4,7 +4,7 @@ All sides of a row are measured by turns, in several runs of hyperfine, on the s
 before each turn (an empty store, a changed init) is not timed. Then the memory of commands on large files. Works in a
 scratch directory under TMPDIR, which needs 16 GB.
 
-``python3 -m benchmarks.commands [assets|image|caps|chunks]…`` measures these alone and only prints.
+``python3 -m benchmarks.commands [assets|image|caps|channels|chunks]…`` measures these alone and only prints.
 """
 
 import sys
@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Protocol, cast
 
-from benchmarks import assets, caps, chunks, image
+from benchmarks import assets, caps, channels, chunks, image
 from benchmarks.contest import Contest, Row, here, machine, measured, milliseconds, working
 from benchmarks.memory import Footprint, Peak, measured_peak
 
@@ -36,7 +36,7 @@ class Room(Protocol):
         """What the page says of them."""
 
 
-_MODULES = {"assets": assets, "image": image, "caps": caps, "chunks": chunks}
+_MODULES = {"assets": assets, "image": image, "caps": caps, "channels": channels, "chunks": chunks}
 ROOMS = {name: cast("Room", module) for name, module in _MODULES.items()}
 
 
