@@ -1,14 +1,16 @@
 """A publisher, a place and a machine, each in a directory of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
 from bitproof.assets.record import record
+from bitproof.assets.verify import verify
 from bitproof.channel.backends.directory import DirectoryPlace
 from bitproof.channel.opening import create
 from bitproof.channel.ports import Reader
@@ -18,8 +20,10 @@ from bitproof.delivery.following import Followed
 from bitproof.delivery.outlet import Outlet
 from bitproof.delivery.publish import Published, publish
 from bitproof.delivery.release import load_release
-from bitproof.delivery.signers import role_signer
+from bitproof.delivery.rotate import Rotation, rotate
+from bitproof.delivery.signers import role_key, role_signers
 from bitproof.delivery.update import Updated, update
+from bitproof.errors import BitproofError
 from bitproof.model.asset_edits import Occasion
 from bitproof.model.version import Version
 from bitproof.signed.files import sign_file
@@ -43,13 +47,16 @@ def signer_of(number: int) -> SecretKey:
     return SecretKey(bytes([number]) * 8, bytes([number]) * 32)
 
 
+KEYS = {role: (signer_of(number),) for number, role in enumerate(ROLES, 1)}
+
+
 @dataclass
 class World:
     """What publishes, what lies in between, and what updates; ``now`` is everybody's clock."""
 
     root: Path
     now: datetime
-    signers: Signers
+    keys: dict[str, tuple[SecretKey, ...]]
     first_root: bytes = b""
 
     @property
@@ -63,6 +70,14 @@ class World:
     @property
     def backend(self) -> DirectoryPlace:
         return DirectoryPlace(self.place)
+
+    @property
+    def signers(self) -> Signers:
+        return {role: role_signers(keys) for role, keys in self.keys.items()}
+
+    def mirror(self) -> DirectoryPlace:
+        """A copy of the place as it is now, in somebody else's hands."""
+        return DirectoryPlace(Path(copytree(self.place, self.root / "mirror")))
 
     def build(self, rootfs: bytes) -> None:
         """A release whose rootfs has these bytes."""
@@ -88,6 +103,23 @@ class World:
     def release(self, rootfs: bytes) -> Published:
         self.build(rootfs)
         return self.publish()
+
+    def rotate(self, role: str, *fresh: SecretKey, lost: bool = False) -> tuple[bytes, int, str]:
+        """Other keys for a role; `lost`: its old ones do not sign any more."""
+        rotation = Rotation(
+            backend=self.backend,
+            channel=CHANNEL,
+            role=role,
+            secret=fresh,
+            public=(),
+            threshold=None,
+            lost=lost,
+            now=self.now,
+            opened=lambda roles: {role: self.keys[role] for role in roles},
+        )
+        done = rotate(rotation, None, drafted=False)
+        self.keys[role] = fresh
+        return done
 
     def update(
         self,
@@ -122,13 +154,48 @@ class World:
         }
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    """A channel with one release, which the machine has."""
-    signers = {role: (role_signer(signer_of(number)),) for number, role in enumerate(ROLES, 1)}
-    made = World(tmp_path, BEGAN, signers)
-    duties = {role: Duty(tuple(signer.public_key for signer in signers[role])) for role in ROLES}
-    made.first_root = create(made.backend, CHANNEL, duties, DAYS, signers, made.now)
+def metadata(place: DirectoryPlace, name: str) -> Path:
+    """Where a place has a piece of the channel's metadata."""
+    return place.root / CHANNEL / "metadata" / name
+
+
+def refused(world: World, kind: type[BitproofError], act: Callable[[], object] | None = None) -> BitproofError:
+    """The refusal of an update, after which the store is what it was and whole."""
+    before = world.files()
+    with pytest.raises(kind) as caught:
+        (act or world.update)()
+    assert world.files() == before
+    assert verify(world.base, (ARCH,)).ok
+    return caught.value
+
+
+def begun(
+    root: Path,
+    keys: Mapping[str, tuple[SecretKey, ...]] = KEYS,
+    *,
+    threshold: int = 1,
+    days: Mapping[str, int] = DAYS,
+) -> World:
+    """A channel with one release, which the machine has.
+
+    Args:
+        root: a directory for everything.
+        keys: of each role.
+        threshold: how many of them sign, where a role has so many.
+        days: how long each role's metadata holds.
+    """
+    made = World(root, BEGAN, dict(keys))
+    duties = {
+        role: Duty(tuple(role_key(key.public) for key in owned), min(threshold, len(owned)))
+        for role, owned in keys.items()
+    }
+    made.first_root = create(made.backend, CHANNEL, duties, days, made.signers, made.now)
     made.release(b"first " * 2000)
     made.update()
     return made
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A channel with one release, which the machine has."""
+    return begun(tmp_path)

@@ -1,38 +1,21 @@
 """What a place, or whoever is on the way to it, may try: refused with its sentence, and the old release stands."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from bitproof.assets.verify import verify
 from bitproof.channel.opening import opened
 from bitproof.channel.roles import Duty, renewed, sign
 from bitproof.delivery.signers import role_signer
-from bitproof.errors import BitproofError, InputError, IntegrityError, UnavailableError
+from bitproof.errors import InputError, IntegrityError, UnavailableError
 
-from .conftest import ARCH, World, signer_of
-
-
-def metadata(world: World, name: str) -> Path:
-    return world.place / "stable" / "metadata" / name
-
-
-def refused(world: World, kind: type[BitproofError], act: Callable[[], object] | None = None) -> BitproofError:
-    """The refusal of an update, after which the store is what it was and whole."""
-    before = world.files()
-    with pytest.raises(kind) as caught:
-        (act or world.update)()
-    assert world.files() == before
-    assert verify(world.base, (ARCH,)).ok
-    return caught.value
+from .conftest import ARCH, World, metadata, refused, signer_of
 
 
 def test_rollback_of_the_timestamp(world: World) -> None:
-    old = metadata(world, "timestamp.json").read_bytes()
+    old = metadata(world.backend, "timestamp.json").read_bytes()
     world.release(b"second")
     world.update()
-    metadata(world, "timestamp.json").write_bytes(old)
+    metadata(world.backend, "timestamp.json").write_bytes(old)
     error = refused(world, IntegrityError)
     assert error.what == (
         "the channel's timestamp is older than what this machine has seen, or not the one that belongs to the rest"
@@ -55,9 +38,9 @@ def test_freeze_of_the_snapshot_under_a_fresh_timestamp(world: World) -> None:
 
 
 def test_mix_and_match(world: World) -> None:
-    first = metadata(world, "2.snapshot.json").read_bytes()
+    first = metadata(world.backend, "2.snapshot.json").read_bytes()
     world.release(b"second")
-    metadata(world, "3.snapshot.json").write_bytes(first)
+    metadata(world.backend, "3.snapshot.json").write_bytes(first)
     assert refused(world, IntegrityError).what == "the channel's snapshot does not belong to the rest of its metadata"
 
 
@@ -79,7 +62,7 @@ def test_fast_forward_by_a_stolen_timestamp_key_is_undone_by_rotating_it(world: 
 @pytest.mark.parametrize("name", ["timestamp.json", "3.snapshot.json", "3.targets.json"])
 def test_endless_data(world: World, name: str) -> None:
     world.release(b"second")
-    path = metadata(world, name)
+    path = metadata(world.backend, name)
     path.write_bytes(path.read_bytes() + b" " * 6_000_000)
     assert refused(world, IntegrityError).what == "the file is larger than it may be"
 
@@ -120,7 +103,7 @@ def test_a_lying_chunk_index_costs_a_full_download_and_nothing_else(world: World
 
 @pytest.mark.parametrize("role", ["targets", "snapshot", "timestamp"])
 def test_a_key_that_is_not_the_roles_signs_nothing(world: World, role: str) -> None:
-    world.signers = {**world.signers, role: (role_signer(signer_of(77)),)}
+    world.keys[role] = (signer_of(77),)
     before = world.files(of_channel=True)
     world.build(b"second")
     with pytest.raises(InputError, match=f"these keys cannot sign the channel's {role}"):
@@ -132,21 +115,21 @@ def test_metadata_that_is_signed_by_another_key(world: World) -> None:
     with opened(world.backend, "stable") as repository:
         edition = repository.edition
         forged = sign(renewed(edition.timestamp, edition.root, world.now), (role_signer(signer_of(77)),))
-    metadata(world, "timestamp.json").write_bytes(forged)
+    metadata(world.backend, "timestamp.json").write_bytes(forged)
     assert refused(world, IntegrityError).what == "the channel's timestamp is not signed by enough trusted keys"
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[" * 10_000, b'{"signed": 1e999}', b"\xff\xfe", b"null"])
 def test_metadata_that_is_none(world: World, data: bytes) -> None:
-    metadata(world, "timestamp.json").write_bytes(data)
+    metadata(world.backend, "timestamp.json").write_bytes(data)
     assert refused(world, IntegrityError).what == "the channel's timestamp is not usable"
 
 
 def test_a_root_that_the_old_keys_did_not_sign(world: World) -> None:
     with opened(world.backend, "stable") as repository:
         forged = repository.next_root("root", None, (role_signer(signer_of(77)),), world.now)
-    metadata(world, "2.root.json").write_bytes(forged)
-    timestamp = metadata(world, "timestamp.json")
+    metadata(world.backend, "2.root.json").write_bytes(forged)
+    timestamp = metadata(world.backend, "timestamp.json")
     timestamp.write_bytes(timestamp.read_bytes() + b" ")  # so that there is more to ask than one question
     assert refused(world, IntegrityError).what == "the channel's root is not signed by enough trusted keys"
 

@@ -7,7 +7,6 @@ import pytest
 from bitproof.assets.selection import read_selection
 from bitproof.channel.backends.directory import DirectoryPlace
 from bitproof.channel.opening import opened
-from bitproof.delivery.rotate import Rotation, rotate
 from bitproof.errors import InputError
 
 from .conftest import World, signer_of
@@ -81,19 +80,7 @@ def test_an_expired_channel_is_renewed(world: World) -> None:
 
 
 def test_an_online_role_gets_another_key_and_no_client_notices(world: World) -> None:
-    numbers = {"root": 1, "targets": 2, "snapshot": 3, "timestamp": 4}
-    rotation = Rotation(
-        backend=world.backend,
-        channel="stable",
-        role="targets",
-        secret=(signer_of(50),),
-        public=(),
-        threshold=None,
-        lost=False,
-        now=world.now,
-        opened=lambda roles: {role: (signer_of(numbers[role]),) for role in roles},
-    )
-    _, version, missing = rotate(rotation, None, drafted=False)
+    _, version, missing = world.rotate("targets", signer_of(50))
     assert (version, missing) == (2, "")
     assert world.update().version == "2026.0415.1"
 
