@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
@@ -35,6 +35,11 @@ from bitproof.trust.secret_key import SecretKey
 BEGAN = datetime(2026, 4, 15, 12, tzinfo=UTC)
 ARCH = "x86_64"
 CHANNEL = "stable"
+RENEW = (
+    "check this machine's clock; else the place serves an old state, or the publisher has to renew it: "
+    "bitproof channel renew"
+)
+"""What to do about metadata that has expired."""
 
 
 @contextmanager
@@ -75,9 +80,12 @@ class World:
     def signers(self) -> Signers:
         return {role: role_signers(keys) for role, keys in self.keys.items()}
 
-    def mirror(self) -> DirectoryPlace:
-        """A copy of the place as it is now, in somebody else's hands."""
-        return DirectoryPlace(Path(copytree(self.place, self.root / "mirror")))
+    def mirror(self) -> "World":
+        """What somebody else makes of a copy of the place, with the keys as they are now."""
+        other = replace(self, root=self.root / "mirror", keys=dict(self.keys))
+        copytree(self.place, other.place)
+        copytree(self.root / "assets", other.root / "assets")
+        return other
 
     def build(self, rootfs: bytes) -> None:
         """A release whose rootfs has these bytes."""
