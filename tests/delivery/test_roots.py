@@ -113,3 +113,10 @@ def test_an_expired_root_at_the_end(world: World) -> None:
     ]
     write_roots(world, [4], 5)
     assert world.update().version == SECOND
+
+
+def test_a_publisher_follows_every_root(world: World) -> None:
+    rotate_root(world, MAX_ROTATIONS + 1)
+    world.rotate("timestamp", signer_of(44), lost=True)
+    assert world.release(b"second").changed
+    assert load(world.backend, CHANNEL).root.version == 3 + MAX_ROTATIONS

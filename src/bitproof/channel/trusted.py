@@ -25,7 +25,7 @@ ROOT, TIMESTAMP, SNAPSHOT, TARGETS = "root", "timestamp", "snapshot", "targets"
 LIMITS = {ROOT: 512_000, TIMESTAMP: 16_384, SNAPSHOT: 2_000_000, TARGETS: 5_000_000}
 """Bytes of a role's metadata: those of python-tuf's own client."""
 MAX_ROTATIONS = 256
-"""How many roots are followed in one refresh."""
+"""How many roots a client follows in one refresh; the next one goes on from there."""
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 """A time at which nothing has expired: for who publishes, since an expired channel has to be mended."""
 
@@ -90,18 +90,18 @@ class Trust:
             raise self._refused(ROOT, error) from None
         self.set.reference_time = now
 
-    def update(self) -> None:
-        """All of them, in the specification's order."""
-        self.update_root()
+    def update(self, rotations: int = MAX_ROTATIONS) -> None:
+        """All of them, in the specification's order; ``rotations`` is how many roots are followed."""
+        self.update_root(rotations)
         self.update_timestamp()
         self.update_snapshot()
         self.update_targets()
 
-    def update_root(self) -> None:
+    def update_root(self, rotations: int) -> None:
         """Follow the chain of roots, each signed by the one before it (section 5.3)."""
         from tuf.api.exceptions import RepositoryError
 
-        for version in range(self.set.root.version + 1, self.set.root.version + 1 + MAX_ROTATIONS):
+        for version in range(self.set.root.version + 1, self.set.root.version + 1 + rotations):
             data = self.reader.read(metadata_path(self.channel, ROOT, version), LIMITS[ROOT])
             if data is None:
                 return
