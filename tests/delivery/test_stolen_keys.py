@@ -239,3 +239,18 @@ def test_root_keys_take_machines_away_until_they_are_given_the_root_anew(world: 
     assert refused_from(world, world) == f"{UNSIGNED.format('timestamp')}: timestamp was signed by 0/1 keys"
     rmtree(world.base / ".bitproof-channel")
     assert world.update().version == THIRD
+
+
+def test_a_snapshot_that_lists_no_targets(world: World) -> None:
+    mirror = world.mirror()
+    forger = Forger(mirror)
+    forger.edition.snapshot.meta.clear()
+    forger.forge(KEYS, "snapshot")
+    said = "the channel's snapshot is not usable: New snapshot is missing info for 'targets.json'"
+    assert refused_from(mirror, world) == said
+
+    rmtree(world.base / ".bitproof-channel")
+    assert refused_from(mirror, world) == "the channel's snapshot is not usable: it does not list the targets"
+    world.release(b"second")
+    world.release(b"third")
+    assert world.update().version == THIRD

@@ -151,7 +151,9 @@ class Trust:
             with suppress(RepositoryError):
                 self.set.update_targets(before)
                 return
-        meta = self.set.snapshot.meta[f"{TARGETS}.json"]
+        meta = self.set.snapshot.meta.get(f"{TARGETS}.json")
+        if meta is None:
+            raise self._refused(SNAPSHOT, RepositoryError("it does not list the targets"))
         data = self._fetched(TARGETS, meta.version, meta.length or LIMITS[TARGETS])
         try:
             self.set.update_targets(data)
