@@ -5,83 +5,20 @@ and kept, so that the place has to come to higher versions than the thief's befo
 """
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
 
 import pytest
 
 from bitproof.channel.opening import load
-from bitproof.channel.repository import Repository
-from bitproof.channel.roles import Signers, changed_root, next_targets, sign
+from bitproof.channel.roles import changed_root, next_targets, sign
 from bitproof.delivery.signers import role_signers
-from bitproof.errors import IntegrityError, UnavailableError
-from bitproof.trust.secret_key import SecretKey
 
-from .conftest import CHANNEL, KEYS, World, begun, metadata, refused, signer_of
+from .conftest import CHANNEL, KEYS, World, begun, metadata, signer_of
+from .forging import FIRST, MIXED, ONLINE, SECOND, THIRD, UNSIGNED, Forger, refused_from, rotate_online
 
-OLDER = "the channel's {} is older than what this machine has seen, or not the one that belongs to the rest"
-UNSIGNED = "the channel's {} is not signed by enough trusted keys"
-MIXED = "the channel's {} does not belong to the rest of its metadata"
-ONLINE = ("targets", "snapshot", "timestamp")
-FIRST, SECOND, THIRD = "2026.0415.1", "2026.0415.2", "2026.0415.3"
 THREE = (signer_of(21), signer_of(22), signer_of(23))
 STRANGER = (signer_of(77),)
-
-
-class Forger(Repository):
-    """Changes a channel with whatever keys there are."""
-
-    def __init__(self, mirror: World) -> None:
-        super().__init__(mirror.backend, CHANNEL, load(mirror.backend, CHANNEL))
-        self.now = mirror.now
-
-    def check(self, signers: Signers, roles: Sequence[str]) -> None:
-        """Nobody is asked."""
-
-    def forge(self, keys: Mapping[str, tuple[SecretKey, ...]], *roles: str) -> None:
-        """New versions of these roles and those above them, of the same content."""
-        self.renew({role: role_signers(owned) for role, owned in keys.items()}, self.now, roles)
-
-
-def refused_from(mirror: World, world: World, kind: type[IntegrityError | UnavailableError] = IntegrityError) -> str:
-    """What a machine says of a mirror, and what it found there."""
-    error = refused(world, kind, lambda: world.update(reader=mirror.backend))
-    return f"{error.what}: {error.found}" if error.found else error.what
-
-
-def rotate_online(world: World, *roles: str) -> None:
-    """What the holders of the root do about stolen keys."""
-    for role in roles:
-        world.rotate(role, signer_of(40 + ONLINE.index(role)), lost=True)
-
-
-def test_rollback_of_the_targets_alone_under_a_new_snapshot(world: World) -> None:
-    world.release(b"second")
-    world.update()
-    forger = Forger(world)
-    bound = forger.edition.snapshot.meta["targets.json"]
-    bound.version, bound.hashes, bound.length = 2, None, None
-    forger.forge(KEYS, "snapshot")
-    found = "Expected targets.json version 2, got 3."
-    assert refused_from(world, world) == f"{OLDER.format('snapshot')}: {found}"
-    world.publish()
-    world.release(b"third")
-    assert world.update().version == THIRD
-
-
-def test_rollback_of_the_snapshot_alone_under_a_new_timestamp(world: World) -> None:
-    world.release(b"second")
-    world.update()
-    forger = Forger(world)
-    bound = forger.edition.timestamp.snapshot_meta
-    bound.version, bound.hashes, bound.length = 2, None, None
-    forger.forge(KEYS, "timestamp")
-    found = "New snapshot version must be >= 3, got version 2"
-    assert refused_from(world, world) == f"{OLDER.format('timestamp')}: {found}"
-    world.publish()
-    world.release(b"third")
-    assert world.update().version == THIRD
 
 
 @pytest.mark.parametrize("role", ONLINE)
@@ -184,20 +121,6 @@ def test_snapshot_and_timestamp_keys_hold_machines_back_until_the_root_names_oth
     assert refused_from(mirror, world) == f"{UNSIGNED.format('timestamp')}: timestamp was signed by 0/1 keys"
 
 
-def test_fast_forward_of_every_version_is_undone_by_rotating_both_keys(world: World) -> None:
-    mirror = world.mirror()
-    forger = Forger(mirror)
-    edition = forger.edition
-    edition.timestamp.version = edition.snapshot.version = edition.snapshot.meta["targets.json"].version = 1 << 31
-    forger.forge(KEYS, "snapshot")
-    assert refused_from(mirror, world, UnavailableError) == "the channel has no targets"
-    world.release(b"second")
-    found = "New timestamp version 3 must be >= 2147483649"
-    assert refused_from(world, world) == f"{OLDER.format('timestamp')}: {found}"
-    rotate_online(world, "snapshot", "timestamp")
-    assert world.update().version == SECOND
-
-
 def test_all_online_keys_bring_any_release_until_the_root_names_others(world: World) -> None:
     mirror = world.mirror()
     mirror.release(b"stolen")
@@ -238,19 +161,4 @@ def test_root_keys_take_machines_away_until_they_are_given_the_root_anew(world: 
     world.release(b"third")
     assert refused_from(world, world) == f"{UNSIGNED.format('timestamp')}: timestamp was signed by 0/1 keys"
     rmtree(world.base / ".bitproof-channel")
-    assert world.update().version == THIRD
-
-
-def test_a_snapshot_that_lists_no_targets(world: World) -> None:
-    mirror = world.mirror()
-    forger = Forger(mirror)
-    forger.edition.snapshot.meta.clear()
-    forger.forge(KEYS, "snapshot")
-    said = "the channel's snapshot is not usable: New snapshot is missing info for 'targets.json'"
-    assert refused_from(mirror, world) == said
-
-    rmtree(world.base / ".bitproof-channel")
-    assert refused_from(mirror, world) == "the channel's snapshot is not usable: it does not list the targets"
-    world.release(b"second")
-    world.release(b"third")
     assert world.update().version == THIRD
