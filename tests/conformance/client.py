@@ -19,7 +19,8 @@ from urllib.parse import quote
 
 from bitproof.channel.ports import Blob, Range
 from bitproof.channel.state import Kept
-from bitproof.channel.trusted import LIMITS, ROOT, Target, Trust, read_target
+from bitproof.channel.targets import Target, read_target
+from bitproof.channel.trusted import LIMITS, ROOT, Trust
 from bitproof.errors import BitproofError, InputError, IntegrityError, UnavailableError
 from bitproof.model.digest import Digest
 from bitproof.system.files import Directory

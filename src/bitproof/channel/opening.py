@@ -8,11 +8,8 @@ from bitproof.channel.layout import check_channel, metadata_path
 from bitproof.channel.ports import Backend, Reader
 from bitproof.channel.repository import Repository
 from bitproof.channel.roles import Duty, Edition, Signers, first_edition, new_root, sign
-from bitproof.channel.trusted import ALWAYS, LIMITS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Trust
+from bitproof.channel.trusted import ALL_ROTATIONS, ALWAYS, LIMITS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Trust
 from bitproof.errors import InputError, UnavailableError
-
-ALL_ROTATIONS = 1 << 14
-"""How many roots a publisher follows: it begins at the first one each time, and has to come to the last."""
 
 
 @contextmanager

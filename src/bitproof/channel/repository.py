@@ -25,7 +25,8 @@ from bitproof.channel.roles import (
     sign,
 )
 from bitproof.channel.roots import check_next_root
-from bitproof.channel.trusted import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, files_of, read_target
+from bitproof.channel.targets import files_of, read_target
+from bitproof.channel.trusted import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from bitproof.errors import IntegrityError, UnavailableError
 from bitproof.system.hashing import bytes_sha256
 

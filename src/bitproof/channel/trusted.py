@@ -8,38 +8,28 @@ piece that is accepted to whoever keeps it; and says a refusal in bitproof's wor
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bitproof.channel.layout import TARGETS as FILES
-from bitproof.channel.layout import metadata_path, named_target_path
+from bitproof.channel.layout import metadata_path
 from bitproof.channel.ports import Reader
+from bitproof.channel.targets import Target, files_of
 from bitproof.errors import IntegrityError, UnavailableError
-from bitproof.model.digest import Digest
-from bitproof.system.hashing import bytes_sha256
 
 if TYPE_CHECKING:
     from tuf.api.exceptions import RepositoryError
-    from tuf.api.metadata import Targets
 
 ROOT, TIMESTAMP, SNAPSHOT, TARGETS = "root", "timestamp", "snapshot", "targets"
 LIMITS = {ROOT: 512_000, TIMESTAMP: 16_384, SNAPSHOT: 2_000_000, TARGETS: 5_000_000}
 """Bytes of a role's metadata: those of python-tuf's own client."""
 MAX_ROTATIONS = 256
 """How many roots a client follows in one refresh; the next one goes on from there."""
+ALL_ROTATIONS = 1 << 14
+"""How many are followed from a channel's first root on, by who has no later one or publishes."""
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 """A time at which nothing has expired: for who publishes, since an expired channel has to be mended."""
 
 Keep = Callable[[str, bytes], None]
 """Told a role and its metadata, as soon as these are believed."""
-
-
-class Target(NamedTuple):
-    """A file that the channel's targets role signed; ``custom`` is what the publisher says of it."""
-
-    name: str
-    length: int
-    digest: Digest
-    custom: Mapping[str, object]
 
 
 class Believed(NamedTuple):
@@ -81,7 +71,7 @@ class Trust:
 
         self.reader = reader
         self.channel = channel
-        self.local = local
+        self.local = dict(local)
         self.keep = keep
         self.accepted = dict(local)
         try:
@@ -93,6 +83,7 @@ class Trust:
     def update(self, rotations: int = MAX_ROTATIONS) -> None:
         """All of them, in the specification's order; ``rotations`` is how many roots are followed."""
         self.update_root(rotations)
+        self.forget_rotated()
         self.update_timestamp()
         self.update_snapshot()
         self.update_targets()
@@ -111,12 +102,33 @@ class Trust:
                 raise self._refused(ROOT, error) from None
             self._accept(ROOT, data)
 
+    def forget_rotated(self) -> None:
+        """Once timestamp or snapshot have other keys, neither of the last ones bounds what comes (section 5.3.11).
+
+        A thief may have given both any version. Whether keys are others is seen by the signatures, not by the root
+        that brought them: the run that followed it may not have come further.
+        """
+        if any(not self._is_signed(role, self.local[role]) for role in (TIMESTAMP, SNAPSHOT) if role in self.local):
+            self.local.pop(TIMESTAMP, None)
+            self.local.pop(SNAPSHOT, None)
+
+    def _is_signed(self, role: str, data: bytes) -> bool:
+        from tuf.api.exceptions import RepositoryError
+        from tuf.api.metadata import Metadata
+
+        try:
+            metadata: Metadata[Any] = Metadata.from_bytes(data)
+            self.set.root.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+        except RepositoryError:
+            return False
+        return True
+
     def update_timestamp(self) -> None:
         """The only file that changes in its place: newer than the last one, or the same (section 5.4)."""
         from tuf.api.exceptions import EqualVersionNumberError, RepositoryError
 
         if before := self.local.get(TIMESTAMP):
-            with suppress(RepositoryError):  # kept for its version only; its keys may have been rotated away
+            with suppress(RepositoryError):  # kept for its version only
                 self.set.update_timestamp(before)
         data = self._fetched(TIMESTAMP, None, LIMITS[TIMESTAMP])
         try:
@@ -232,45 +244,3 @@ _REFUSALS = {
         "try again, since it may have been published just now; else the place mixes old and new: use another mirror",
     ),
 }
-
-
-def files_of(targets: "Targets", where: str) -> dict[str, Target]:
-    """The files that a channel has; whatever else was signed is no matter of bitproof's."""
-    files = {}
-    for name, file in targets.targets.items():
-        if name not in FILES:
-            continue
-        try:
-            digest = Digest("sha256", file.hashes.get("sha256", ""))
-        except ValueError as error:
-            raise IntegrityError("the channel's targets are not usable", where=where, found=str(error)) from None
-        files[name] = Target(name, file.length, digest, _custom(file.unrecognized_fields))
-    return files
-
-
-def _custom(fields: Mapping[str, object]) -> Mapping[str, object]:
-    custom = fields.get("custom")
-    return custom if isinstance(custom, dict) else {}
-
-
-def read_target(reader: Reader, channel: str, target: Target) -> bytes:
-    """The bytes of a target, proved.
-
-    Raises:
-        IntegrityError: other bytes, or more of them.
-        UnavailableError: the place lacks it or does not serve.
-    """
-    path = named_target_path(channel, target.name, target.digest.value)
-    data = reader.read(path, target.length)
-    if data is None:
-        raise UnavailableError("the channel lacks a file that it has signed", where=f"{reader.where} {path}")
-    found = bytes_sha256(data)
-    if found != target.digest or len(data) != target.length:
-        raise IntegrityError(
-            f"the channel's {target.name} is not what was signed",
-            where=f"{reader.where} {path}",
-            expected=f"{target.digest}, {target.length} bytes",
-            found=f"{found}, {len(data)} bytes",
-            fix="use another mirror, or ask the publisher",
-        )
-    return data

@@ -16,7 +16,8 @@ from bitproof.channel.layout import blob_path, metadata_path, named_target_path
 from bitproof.channel.opening import believed, first_root
 from bitproof.channel.ports import Backend, Blob, Range, Reader
 from bitproof.channel.repository import Repository
-from bitproof.channel.trusted import ALWAYS, LIMITS, ROOT, TIMESTAMP, Believed, Target, Trust, read_target
+from bitproof.channel.targets import Target, read_target
+from bitproof.channel.trusted import ALL_ROTATIONS, ALWAYS, LIMITS, ROOT, TIMESTAMP, Believed, Trust
 from bitproof.delivery.outlet import Bytes
 from bitproof.errors import IntegrityError, UnavailableError
 from bitproof.model.asset_manifest import AssetManifest
@@ -78,7 +79,7 @@ def prove(reader: Reader, channel: str, local: Mapping[str, bytes], now: datetim
         kept[metadata_path(channel, role, version)] = data
 
     trust = Trust(reader, channel, local, now, keep)
-    trust.update()
+    trust.update(ALL_ROTATIONS)
     now_believed = trust.believed()
     targets = {name: (target, read_target(reader, channel, target)) for name, target in now_believed.targets.items()}
     if MANIFEST not in targets:

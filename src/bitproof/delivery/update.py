@@ -24,7 +24,8 @@ from bitproof.channel.layout import MANIFEST_SIGNATURE
 from bitproof.channel.mirrors import Mirrors
 from bitproof.channel.ports import Reader
 from bitproof.channel.state import DOWNLOADS, Kept, load_kept
-from bitproof.channel.trusted import Believed, read_target
+from bitproof.channel.targets import read_target
+from bitproof.channel.trusted import Believed
 from bitproof.delivery.choosing import Request, held_after, pins_of, release_of, selection_after
 from bitproof.delivery.fetching import Fetched, Wanted, fetch, land
 from bitproof.delivery.following import Followed, follow, is_current
