@@ -49,6 +49,33 @@ def test_an_update_that_died_before_the_end_is_finished_by_the_next(world: World
     assert manifest.read_bytes() == (world.root / "assets" / "manifest.json").read_bytes()
 
 
+def test_what_a_killed_update_installed_is_in_the_history_after_the_next_one(world: World) -> None:
+    history, state = (world.base / ".bitproof-channel" / name for name in ("history.json", "state.json"))
+    before = history.read_bytes()
+    world.release(b"second")
+    world.update()
+    noted = history.read_bytes()
+    history.write_bytes(before)  # killed after the manifest, and before the history
+    state.unlink()
+    world.update()
+    assert history.read_bytes() == noted
+    world.later(hours=1)
+    with opened(world.backend, "stable") as repository:
+        repository.renew(world.signers, world.now, ())
+    world.update()
+    assert history.read_bytes() == noted
+
+
+def test_what_killed_updates_left_of_other_downloads_goes(world: World) -> None:
+    downloads = world.base / ".bitproof-channel" / "downloads"
+    for name in (f"{'0' * 64}.part", f"{'0' * 64}.part.journal", f"{'1' * 64}.part.journal"):
+        (downloads / name).write_bytes(b"of a release that nobody has any more")
+    (downloads / "directory").mkdir()
+    world.release(b"second")
+    world.update()
+    assert [path.name for path in downloads.iterdir()] == ["directory"]
+
+
 def test_a_dry_run_changes_nothing(world: World) -> None:
     world.release(b"second")
     before = world.files()

@@ -68,6 +68,11 @@ def test_what_was_booted_is_known_whoever_booted_it() -> None:
     assert [history.has_booted(version) for version in (A, B, C)] == [True, True, False]
 
 
+def test_where_the_machine_was_brought_last_is_no_boot_and_no_vms() -> None:
+    assert History().at is None
+    assert of(entry(A), entry(B, BACK), entry(C, BOOTED), entry(C, vm="web")).at == B
+
+
 @pytest.mark.parametrize(
     ("entries", "present", "before"),
     [

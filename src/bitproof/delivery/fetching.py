@@ -22,7 +22,7 @@ from bitproof.errors import BitproofError, IntegrityError
 from bitproof.model.asset_manifest import PinnedFile
 from bitproof.model.digest import Digest
 from bitproof.model.names import hash_name
-from bitproof.system.downloads import adopt, remove_planted
+from bitproof.system.downloads import adopt, remove_others, remove_planted
 from bitproof.system.files import Directory
 from bitproof.system.hashing import bytes_digest
 from bitproof.system.net.partial import SUFFIX, Partial, open_partial, remove_partial
@@ -166,6 +166,12 @@ def _index(wanted: Wanted, blob: Blob, reader: Reader) -> ChunkIndex:
     if bytes_digest(data) != blob.blake3:
         raise IntegrityError("the chunk index is not what was signed", where=where, expected=str(blob.blake3))
     return parse_index(data, wanted.pin.digest, wanted.entry.blob.size, where)
+
+
+def drop_others(wanted: Sequence[Wanted], downloads: Directory) -> None:
+    """Remove what earlier runs left of files that are no longer wanted, or are in the store by now."""
+    parts = {part_name(one.pin) for one in wanted}
+    remove_others(downloads, parts | {f"{part}{SUFFIX}" for part in parts})
 
 
 def land(wanted: Sequence[Wanted], downloads: Directory, store: Directory) -> None:

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from bitproof.assets.compat import check_collisions
-from bitproof.assets.history import append
+from bitproof.assets.history import append, read_history
 from bitproof.assets.landing import is_there
 from bitproof.assets.selection import read_selection, write_selection
 from bitproof.assets.store import load_manifest_if_any
@@ -27,7 +27,7 @@ from bitproof.channel.state import DOWNLOADS, Kept, load_kept
 from bitproof.channel.targets import read_target
 from bitproof.channel.trusted import Believed
 from bitproof.delivery.choosing import Request, held_after, pins_of, release_of, selection_after
-from bitproof.delivery.fetching import Fetched, Wanted, fetch, land
+from bitproof.delivery.fetching import Fetched, Wanted, drop_others, fetch, land
 from bitproof.delivery.following import Followed, follow, is_current
 from bitproof.delivery.outlet import Bytes
 from bitproof.errors import IntegrityError, UnavailableError
@@ -121,6 +121,7 @@ def update(request: Request, tell: Bytes, waiting: Waiting = silent) -> Updated:
         if request.dry_run:
             return _done(version, before, wanted, ())
         downloads = stack.enter_context(directory.child(DOWNLOADS, create=True))
+        drop_others(wanted, downloads)
         costs = _fetch(wanted, request, downloads, tell)
         with locked(store, waiting=waiting):
             _install(request, offered, wanted, store, downloads, before=before, version=version)
@@ -227,7 +228,8 @@ def _install(
     after = selection_after(selection, offered.manifest, request)
     if after != selection:
         write_selection(store, after)
-    if wanted or before != version:
+    is_noted = after.machine is not None or read_history(store.path).at == Version(version)
+    if wanted or before != version or not is_noted:  # an update that was killed since the manifest has not noted it
         when = int(request.followed.now.timestamp())
         append(store, HistoryEntry(Version(version), when, Event.INSTALLED, bytes_digest(offered.data)))
 

@@ -105,6 +105,12 @@ class History(NamedTuple):
                 break
         return self._replace(entries=(*kept, entry)[-MAX_ENTRIES:])
 
+    @property
+    def at(self) -> Version | None:
+        """The release that the machine was brought to last; None when none is known."""
+        found = (entry.version for entry in reversed(self.entries) if entry.event is not Event.BOOTED and not entry.vm)
+        return next(found, None)
+
     def has_booted(self, version: Version) -> bool:
         """Whether this machine, or a VM of it, has booted a release."""
         return any(entry.version == version and entry.event is Event.BOOTED for entry in self.entries)

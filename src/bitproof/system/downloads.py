@@ -7,6 +7,7 @@ download is never what anyone reads: it gets its name in another directory, by a
 import os
 import stat
 import tempfile
+from collections.abc import Container
 from pathlib import Path
 
 from bitproof.system.files import Directory
@@ -24,6 +25,17 @@ def remove_planted(directory: Directory, name: str) -> None:
     state = directory.stat(name)
     if state is not None and not _is_ours(state):
         directory.remove(name)
+
+
+def remove_others(directory: Directory, names: Container[str]) -> None:
+    """Remove all files but those that a download goes on with.
+
+    Raises:
+        UnavailableError: the system refused.
+    """
+    for name, state in directory.names():
+        if name not in names and not stat.S_ISDIR(state.st_mode):
+            directory.remove(name)
 
 
 def _is_ours(state: os.stat_result) -> bool:
