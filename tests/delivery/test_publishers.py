@@ -13,11 +13,14 @@ from bitproof.delivery.decide import decide
 from bitproof.delivery.outlet import Outlet
 from bitproof.delivery.publish import publish
 from bitproof.delivery.release import load_release
-from bitproof.errors import UnavailableError
-from bitproof.system.opened import OpenFile, Progress
+from bitproof.errors import IntegrityError, UnavailableError
+from bitproof.system.hashing import bytes_digest, bytes_sha256
+from bitproof.system.opened import OpenFile, Progress, ignore, open_file
 
 from .conftest import World, silently
 
+DIRECTORIES = ("blobs", "stable", "stable/bundles", "stable/metadata", "stable/targets")
+BLOB = Blob(bytes_digest(b"as recorded"), bytes_sha256(b"as recorded"), len(b"as recorded"))
 STEPS = 7
 """Writes of a publish: a file and its chunk index, the manifest, targets, snapshot, timestamp, the bundle."""
 
@@ -88,6 +91,32 @@ def test_a_publisher_that_dies_before_the_bundle_has_published_and_the_next_lays
     assert not bundle.exists()
     assert not world.publish().changed
     assert decide(ArchivePlace(bundle), world.first_root, world.now, ()).version == "2026.0415.2"
+
+
+def test_what_dead_publishers_left_goes_with_the_next_publish(world: World) -> None:
+    left = [world.place / directory / ".bitproof-0123456789abcdef.tmp" for directory in DIRECTORIES]
+    for path in left:
+        path.write_bytes(b"half a file")
+    world.release(b"second")
+    assert [path for path in left if path.exists()] == []
+
+
+def test_a_blob_that_changes_while_it_is_brought_is_not_left_there(world: World, tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"changed meanwhile")
+    before = world.files(of_channel=True)
+    with (
+        open_file(tmp_path / "source") as source,
+        pytest.raises(IntegrityError) as caught,
+    ):
+        world.backend.put(BLOB, source, ignore)
+    assert str(caught.value) == (
+        "what landed is not what was to be brought\n"
+        f"  where:    {world.place}/blobs/{BLOB.blake3.value}\n"
+        f"  expected: {BLOB.blake3}, 11 bytes\n"
+        f"  found:    {bytes_digest(b'changed mean')}, 12 bytes\n"
+        f"  fix:      {tmp_path}/source changed meanwhile, or the disk lost bytes: try again"
+    )
+    assert world.files(of_channel=True) == before
 
 
 def test_no_step_is_left_out(world: World) -> None:

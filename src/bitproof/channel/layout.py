@@ -15,6 +15,8 @@ TARGETS = (MANIFEST, MANIFEST_SIGNATURE)
 """The files that a channel's targets role lists."""
 BUNDLE_SUFFIX = ".bitproof"
 """What the name of a release in one file ends with."""
+BLOBS = "blobs"
+"""The directory of the blobs of all channels, where places have directories."""
 
 
 def check_channel(name: str) -> str:
@@ -27,6 +29,15 @@ def check_channel(name: str) -> str:
         return check_name(name)
     except ValueError as error:
         raise InputError(f"not a channel: {error}") from None
+
+
+def directories(channel: str) -> tuple[str, ...]:
+    """The directories that only a channel's own files are in, where places have directories.
+
+    >>> directories("stable")
+    ('stable', 'stable/bundles', 'stable/metadata', 'stable/targets')
+    """
+    return channel, f"{channel}/bundles", f"{channel}/metadata", f"{channel}/targets"
 
 
 def metadata_path(channel: str, role: str, version: int | None = None) -> str:
@@ -60,4 +71,4 @@ def bundle_path(channel: str, version: str) -> str:
 
 def blob_path(blob: Blob) -> str:
     """Where a blob is, in places that have paths."""
-    return f"blobs/{blob.blake3.value}"
+    return f"{BLOBS}/{blob.blake3.value}"

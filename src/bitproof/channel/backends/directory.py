@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bitproof.channel.layout import blob_path, bundle_path
+from bitproof.channel.layout import BLOBS, blob_path, bundle_path, directories
 from bitproof.channel.ports import Blob, NamedBlob, Range
 from bitproof.errors import IntegrityError, UnavailableError
 from bitproof.system.content import copy_bytes, copy_range, reserve
 from bitproof.system.files import Directory
+from bitproof.system.hashing import blake3_digest
 from bitproof.system.lock import Waiting, locked, silent
 from bitproof.system.opened import OpenFile, Progress, exists, open_file, unavailable
 
@@ -62,12 +63,27 @@ class DirectoryPlace:
 
     @contextmanager
     def exclusive(self, channel: str) -> Iterator[None]:
-        """As `Backend.exclusive`: by a lock beside the channels."""
+        """As `Backend.exclusive`: by a lock beside the channels.
+
+        Whoever held it before may have been killed: what it left goes, and what it did is made to last before anyone
+        relies on it.
+        """
         with (
             Directory(self.root, create=True, what="the channel's place") as root,
             locked(root, waiting=self.waiting, name=f".{channel}.lock"),
         ):
+            self._settle(root, channel)
             yield
+
+    def _settle(self, root: Directory, channel: str) -> None:
+        for path in (*directories(channel), BLOBS):
+            if not exists(self.root / path):
+                continue
+            with Directory(self.root / path) as directory:
+                if path != BLOBS:  # other channels' publishers may write there
+                    directory.remove_temporaries()
+                directory.sync()
+        root.sync()
 
     def has(self, blob: Blob) -> bool:
         """As `Backend.has`."""
@@ -79,12 +95,13 @@ class DirectoryPlace:
         if self.has(blob):
             progress(blob.size)
             return
-        with self._below(blob_path(blob)) as (directory, name), directory.staged(name, MODE) as target:
-            reserve(target.fd, blob.size)
-            done = copy_bytes(source, target.fd, blob.size, progress)
-            if done != blob.size:
-                raise IntegrityError("the file changed while it was copied", where=source.path)
-            target.sync()
+        with self._below(blob_path(blob)) as (directory, name), locked(directory, waiting=self.waiting):
+            directory.remove_temporaries()
+            with directory.staged(name, MODE) as target:
+                reserve(target.fd, blob.size)
+                copy_bytes(source, target.fd, blob.size, progress)
+                target.sync()
+                _check_landed(OpenFile(target.fd, target.path), blob, source.path)
 
     def create(self, path: str, data: bytes) -> bool:
         """As `Backend.create`. Others are kept out by `exclusive`."""
@@ -126,3 +143,15 @@ class DirectoryPlace:
             for parent in parents:
                 directory = stack.enter_context(directory.child(parent, create=True))
             yield directory, name
+
+
+def _check_landed(landed: OpenFile, blob: Blob, source: Path) -> None:
+    found = blake3_digest(landed)
+    if (found, landed.size) != (blob.blake3, blob.size):
+        raise IntegrityError(
+            "what landed is not what was to be brought",
+            where=landed.path,
+            expected=f"{blob.blake3}, {blob.size} bytes",
+            found=f"{found}, {landed.size} bytes",
+            fix=f"{source} changed meanwhile, or the disk lost bytes: try again",
+        )
