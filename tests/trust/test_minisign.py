@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bitproof.errors import InputError
 from bitproof.trust.minisign import MAX_FILE, PublicKey, Signature, decode_base64, is_key_text
+from bitproof.trust.secret_key import unsealed
 from tests.evidence import refusal
 
 from .keys import ALICE, signature
@@ -99,6 +100,17 @@ def test_what_is_no_public_key_is_refused_and_quoted() -> None:
     other = PUBLIC.splitlines()[1].decode().replace("RWR", "RUR")
     assert not is_key_text(other)
     assert refusal(InputError, lambda: PublicKey.parse_text(other, "here")).startswith("not a public key of minisign")
+
+
+def test_a_secret_key_in_the_place_of_a_public_one_is_not_quoted() -> None:
+    secret = unsealed(ALICE).to_bytes()
+    assert refusal(InputError, lambda: PublicKey.parse(secret, "here")) == (
+        "not a public key of minisign\n"
+        "  where:    here\n"
+        "  expected: 56 characters of base64 that begin with RW\n"
+        "  found:    212 characters, as many as a secret key has\n"
+        "  fix:      name the key's public half"
+    )
 
 
 UNTRUSTED_LINE = "a line 'untrusted comment: ' and printable characters"

@@ -24,6 +24,8 @@ SUFFIX = ".minisig"
 
 ED25519, PREHASHED, LEGACY = b"Ed", b"ED", b"Ed"
 ID_SIZE, KEY_SIZE, SIGNATURE_SIZE = 8, 32, 64
+SECRET_LENGTH = 212
+"""Characters of a secret key's base64 form."""
 
 _KEY_TEXT = re.compile(r"RW[A-Za-z0-9+/]{54}", re.ASCII)
 
@@ -54,11 +56,13 @@ class PublicKey:
         """
         raw = decode_base64(text, len(ED25519) + ID_SIZE + KEY_SIZE)
         if raw is None or not raw.startswith(ED25519):
+            secret = len(text) == SECRET_LENGTH  # of which nothing is quoted
             raise InputError(
                 "not a public key of minisign",
                 where=where,
                 expected="56 characters of base64 that begin with RW",
-                found=shown(text),
+                found=f"{SECRET_LENGTH} characters, as many as a secret key has" if secret else shown(text),
+                fix="name the key's public half" if secret else "",
             )
         return cls(raw[2:10], raw[10:])
 

@@ -17,6 +17,7 @@ from bitproof.trust.minisign import (
     ED25519,
     ID_SIZE,
     KEY_SIZE,
+    SECRET_LENGTH,
     UNTRUSTED,
     PublicKey,
     decode_base64,
@@ -99,7 +100,9 @@ class SealedKey:
         raw = decode_base64(text, _SIZE)
         if raw is None or raw[:2] != ED25519 or raw[2:4] not in {_SCRYPT, _NOTHING} or raw[4:6] != _BLAKE2B:
             raise InputError(
-                "not a secret key of minisign", where=where, expected="212 characters of base64 that begin with RW"
+                "not a secret key of minisign",
+                where=where,
+                expected=f"{SECRET_LENGTH} characters of base64 that begin with RW",
             )
         numbers = raw[6 + SALT_SIZE : -_BODY_SIZE]
         cost = Cost(int.from_bytes(numbers[:8], "little"), int.from_bytes(numbers[8:], "little"))
