@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
@@ -15,11 +17,14 @@ from blake3 import blake3
 from bitproof.cli.main import main
 from bitproof.cli.settings import host_arch
 
+from .channels import BEGIN, KEYS
+
 SCRIPT = Path(sys.executable).with_name("bitproof")
 ARCH = host_arch()
 BINARY = "1.0.1776269479"
 EPOCH = "1776269479"
 VERSION = "2026.0415.1"
+SECONDS = 60
 CONTENTS = {"vmlinuz": b"a kernel", "initrd.img": b"an initrd", "rootfs.squashfs": b"a rootfs"}
 
 
@@ -91,6 +96,41 @@ def run_process(*argv: str | Path, environment: Mapping[str, str] | None = None)
         return Outcome(child.returncode, out, err)
 
 
+@contextmanager
+def descriptor(data: bytes) -> Iterator[str]:
+    """The number of an open descriptor that gives some bytes."""
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, data)
+        os.close(writer)
+        yield str(reader)
+    finally:
+        os.close(reader)
+
+
+def typed(words: list[str], *lines: str) -> tuple[int, str]:
+    """Run a command on a terminal of its own and type lines; its exit code, and all the terminal showed.
+
+    A line is typed when the blank after a prompt is there: what is typed before echo is off gets lost, as it should.
+    """
+    master, slave = os.openpty()
+    argv = [sys.executable, "-m", "bitproof", *words]
+    child = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+    shown, answers = b"", list(lines)
+    try:
+        with suppress(OSError):  # the other end was closed
+            while select([master], [], [], SECONDS)[0] and (chunk := os.read(master, 4096)):
+                shown += chunk
+                if answers and shown.endswith(b": "):
+                    os.write(master, f"{answers.pop(0)}\n".encode())
+        return child.wait(SECONDS), shown.decode()
+    finally:
+        child.kill()
+        child.wait()
+        os.close(master)
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty directory to work in, a home beside it, and an environment that says nothing but the time."""
@@ -127,6 +167,14 @@ def store(layout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> P
     assert main(["assets", "install"]) == 0
     capsys.readouterr()
     return tmp_path / "home" / ".bitproof" / "assets"
+
+
+@pytest.fixture
+def site(layout: Path, run: Run) -> Path:
+    """A channel with the layout's release; its keys and its root are in the working directory."""
+    assert run(*BEGIN).code == 0
+    assert run("channel", "publish", *KEYS).code == 0
+    return layout.parent / "site"
 
 
 def write_guest(project: Path, build: str) -> None:

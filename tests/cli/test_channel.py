@@ -4,17 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from .channels import BEGIN
 from .conftest import VERSION, Run, stored, tree, write_layout
-
-BEGIN = ("channel", "init", "--place", "site", "--keys", "keys", "--make-keys", "-W")
-
-
-@pytest.fixture
-def site(layout: Path, run: Run) -> Path:
-    """A channel with the layout's release; its root is in the working directory."""
-    assert run(*BEGIN).code == 0
-    assert run("channel", "publish", "--place", "site", "--keys", "keys").code == 0
-    return layout.parent / "site"
 
 
 def test_init_says_what_to_give_to_clients(layout: Path, run: Run) -> None:

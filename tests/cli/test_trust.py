@@ -1,22 +1,15 @@
 """``trust keygen | sign | verify``, and where secrets come from."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from select import select
 
 import pytest
 
 from bitproof.trust.keyfiles import KeyPair, load_public, make_key
 from tests.trust.keys import CHEAP
 
-from .conftest import EPOCH, VERSION, Run, tree
+from .conftest import EPOCH, VERSION, Run, descriptor, tree, typed
 
 PASSWORD = "a pässwörd"  # noqa: S105 - a test's own
-SECONDS = 60
 
 
 @pytest.fixture
@@ -32,18 +25,6 @@ def encrypted(project: Path) -> Path:
     """An encrypted secret key that opens in a millisecond."""
     make_key(KeyPair(project / "locked.key", project / "locked.pub"), PASSWORD.encode(), CHEAP)
     return project / "locked.key"
-
-
-@contextmanager
-def descriptor(data: bytes) -> Iterator[str]:
-    """The number of an open descriptor that gives some bytes."""
-    reader, writer = os.pipe()
-    try:
-        os.write(writer, data)
-        os.close(writer)
-        yield str(reader)
-    finally:
-        os.close(reader)
 
 
 def test_keygen_makes_two_files_and_prints_the_public_key(project: Path, run: Run) -> None:
@@ -153,29 +134,6 @@ def test_key_and_password_come_from_descriptors(project: Path, run: Run, encrypt
         done = run("trust", "sign", "f", "-s", encrypted, "--password-fd", password)
     assert (done.code, done.out) == (2, "")
     assert done.err == f"error: the password is wrong, or the secret key is damaged\n  where:    {encrypted}\n"
-
-
-def typed(words: list[str], *lines: str) -> tuple[int, str]:
-    """Run a command on a terminal of its own and type lines; its exit code, and all the terminal showed.
-
-    A line is typed when the blank after a prompt is there: what is typed before echo is off gets lost, as it should.
-    """
-    master, slave = os.openpty()
-    argv = [sys.executable, "-m", "bitproof", *words]
-    child = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
-    os.close(slave)
-    shown, answers = b"", list(lines)
-    try:
-        with suppress(OSError):  # the other end was closed
-            while select([master], [], [], SECONDS)[0] and (chunk := os.read(master, 4096)):
-                shown += chunk
-                if answers and shown.endswith(b": "):
-                    os.write(master, f"{answers.pop(0)}\n".encode())
-        return child.wait(SECONDS), shown.decode()
-    finally:
-        child.kill()
-        child.wait()
-        os.close(master)
 
 
 def test_a_password_is_asked_for_on_the_terminal_and_not_shown(project: Path, encrypted: Path) -> None:

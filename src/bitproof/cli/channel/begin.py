@@ -1,18 +1,22 @@
 """``bitproof channel init``: begin a channel."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bitproof.channel.roles import DAYS, ROLES, Duty
-from bitproof.cli.channel.options import Keys, channel_of, key_options, outlet, place_option
+from bitproof.cli.channel.options import Keys, key_options, outlet, place_option
 from bitproof.cli.project import PATH
 from bitproof.cli.session import Session, pass_session
-from bitproof.cli.trust.passwords import read_password
 from bitproof.errors import InputError
 from bitproof.system.files import Directory
 from bitproof.system.opened import exists
 from bitproof.trust.keyfiles import PUBLIC_SUFFIX, KeyPair, load_publics, make_key
+from bitproof.trust.minisign import PublicKey
+
+if TYPE_CHECKING:
+    from bitproof.delivery.outlet import Outlet
 
 
 @click.command()
@@ -56,35 +60,41 @@ def init(
     into a drawer: it signs other keys and nothing else.
     """
     from bitproof.channel.opening import create
-    from bitproof.delivery.signers import role_key
+    from bitproof.channel.state import sha256_hex
 
     days = {role: int(str(options.pop(f"{role}_days"))) for role in ROLES}
     keys = Keys.given(options)
     target = root_file or Path("root.json")
     if exists(target):
         raise InputError("the file for the root is there already", where=target, fix="choose another name: --root FILE")
-    if make_keys:
-        _make_keys(session, keys, no_password=no_password)
-    where = outlet(session, place, channel, keys, ROLES)
-    duties = {role: Duty(tuple(signer.public_key for signer in where.signers[role])) for role in ROLES}
-    own = duties["root"].keys + tuple(role_key(key) for key in load_publics(root_public, Path()))
-    duties["root"] = Duty(own, threshold or len(own) // 2 + 1)
-    root = create(where.backend, channel_of(channel), duties, days, where.signers, where.now)
-    with Directory(target.parent, what="the root's directory") as directory:
+    publics = load_publics(root_public, Path())
+    with Directory(target.parent, what="the root's directory") as directory:  # before anything begins
+        if make_keys:
+            _make_keys(session, keys, no_password=no_password)
+        where = outlet(session, place, channel, keys, ROLES)
+        duties = _duties(where, publics, threshold)
+        root = create(where.backend, where.channel, duties, days, where.signers, where.now)
         directory.write(target.name, root)
-    from bitproof.channel.state import sha256_hex
-
     digest = f"sha256:{sha256_hex(root)}"
     text = f"channel  {where.channel} in {where.backend.where}\nroot     {target}\ndigest   {digest}"
     told = {"channel": where.channel, "place": where.backend.where, "root": str(target), "digest": digest}
     session.result(text, {"ok": True, **told})
 
 
+def _duties(where: "Outlet", publics: tuple[PublicKey, ...], threshold: int | None) -> dict[str, Duty]:
+    """Who signs each role: whose secret keys are at hand, and of the root those who sign elsewhere too."""
+    from bitproof.delivery.signers import role_key
+
+    duties = {role: Duty(tuple(signer.public_key for signer in where.signers[role])) for role in ROLES}
+    own = duties["root"].keys + tuple(role_key(key) for key in publics)
+    return {**duties, "root": Duty(own, threshold or len(own) // 2 + 1)}
+
+
 def _make_keys(session: Session, keys: Keys, *, no_password: bool) -> None:
     """Make what is missing: root and targets encrypted, snapshot and timestamp for a machine that signs by itself."""
     missing = [path for role in ROLES for path in keys.paths(role) if not exists(path)]
     wanting = [path for role in ("root", "targets") for path in keys.paths(role) if path in missing]
-    password = read_password(keys.password_fd, twice=True) if wanting and not no_password else None
+    password = keys.passwords.for_new_keys() if wanting and not no_password else None
     for path in missing:
         with Directory(path.parent, create=True, what="the keys' directory"):
             key = make_key(KeyPair(path, path.with_suffix(PUBLIC_SUFFIX)), password if path in wanting else None)

@@ -13,7 +13,7 @@ from bitproof.cli.channel.settings import channel_settings
 from bitproof.cli.progress import byte_progress
 from bitproof.cli.project import PATH, settings, waiting_note
 from bitproof.cli.session import F, Session
-from bitproof.cli.trust.passwords import password_option, read_password
+from bitproof.cli.trust.passwords import Passwords, password_option
 from bitproof.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Keys(NamedTuple):
 
     files: Mapping[str, tuple[Path, ...]]
     directory: Path
-    password_fd: int | None
+    passwords: Passwords
 
     @classmethod
     def given(cls, values: dict[str, object]) -> "Keys":
@@ -79,7 +79,7 @@ class Keys(NamedTuple):
         return cls(
             {role: value for role, value in files.items() if isinstance(value, tuple)},
             directory,
-            password_fd if isinstance(password_fd, int) else None,
+            Passwords(password_fd if isinstance(password_fd, int) else None),
         )
 
     def paths(self, role: str) -> tuple[Path, ...]:
@@ -87,7 +87,7 @@ class Keys(NamedTuple):
         return self.files.get(role) or (self.directory / f"{role}.key",)
 
     def opened(self, roles: Iterable[str]) -> "dict[str, tuple[SecretKey, ...]]":
-        """The secret keys of some roles; a password is asked for once, when one needs it.
+        """The secret keys of some roles; a password is asked for when the first one needs it.
 
         Raises:
             UnavailableError: a file cannot be opened.
@@ -95,19 +95,14 @@ class Keys(NamedTuple):
         """
         from bitproof.trust.keyfiles import load_sealed
 
-        sealed = {role: [(path, load_sealed(path)) for path in self.paths(role)] for role in roles}
-        needed = any(key.cost for keys in sealed.values() for _, key in keys)
-        password = read_password(self.password_fd) if needed else b""
-        opened: dict[tuple[Path, str], SecretKey] = {}
-        for role, keys in sealed.items():
-            for path, key in keys:
-                opened[path, role] = key.opened(password if key.cost else b"", str(path))
-        return {role: tuple(key for (_, of), key in opened.items() if of == role) for role in sealed}
+        sealed = {role: {path: load_sealed(path) for path in self.paths(role)} for role in roles}
+        opened = {path: self.passwords.opened(key, path) for keys in sealed.values() for path, key in keys.items()}
+        return {role: tuple(opened[path] for path in keys) for role, keys in sealed.items()}
 
     def opened_files(self, paths: Sequence[Path]) -> "tuple[SecretKey, ...]":
         """The secret keys of these files. Raises as `opened`."""
         return (
-            Keys({"named": tuple(paths)}, self.directory, self.password_fd).opened(("named",))["named"] if paths else ()
+            Keys({"named": tuple(paths)}, self.directory, self.passwords).opened(("named",))["named"] if paths else ()
         )
 
     def opened_one(self, path: Path | None) -> "SecretKey | None":
