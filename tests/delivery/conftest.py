@@ -20,7 +20,7 @@ from bitproof.delivery.following import Followed
 from bitproof.delivery.outlet import Outlet
 from bitproof.delivery.publish import Published, publish
 from bitproof.delivery.release import load_release
-from bitproof.delivery.rotate import Rotation, rotate
+from bitproof.delivery.rotate import Rotated, Rotation, rotate
 from bitproof.delivery.signers import role_key, role_signers
 from bitproof.delivery.update import Updated, update
 from bitproof.errors import BitproofError
@@ -112,7 +112,7 @@ class World:
         self.build(rootfs)
         return self.publish()
 
-    def rotate(self, role: str, *fresh: SecretKey, lost: bool = False) -> tuple[bytes, int, str]:
+    def rotate(self, role: str, *fresh: SecretKey, lost: bool = False) -> Rotated:
         """Other keys for a role; `lost`: its old ones do not sign any more."""
         rotation = Rotation(
             backend=self.backend,

@@ -107,8 +107,8 @@ def test_an_expired_channel_is_renewed(world: World) -> None:
 
 
 def test_an_online_role_gets_another_key_and_no_client_notices(world: World) -> None:
-    _, version, missing = world.rotate("targets", signer_of(50))
-    assert (version, missing) == (2, "")
+    done = world.rotate("targets", signer_of(50))
+    assert (done.version, done.rekeyed, done.missing) == (2, True, "")
     assert world.update().version == "2026.0415.1"
 
 

@@ -9,19 +9,31 @@ from bitproof.channel.ports import Backend, Reader
 from bitproof.channel.repository import Repository
 from bitproof.channel.roles import Duty, Edition, Signers, first_edition, new_root, sign
 from bitproof.channel.trusted import ALL_ROTATIONS, ALWAYS, LIMITS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Trust
-from bitproof.errors import InputError, UnavailableError
+from bitproof.errors import InputError, IntegrityError, UnavailableError
 
 
 @contextmanager
-def opened(backend: Backend, channel: str) -> Iterator[Repository]:
+def opened(backend: Backend, channel: str, *, half_rotated: bool = False) -> Iterator[Repository]:
     """A channel, to change it.
+
+    Args:
+        backend: its place.
+        channel: its name.
+        half_rotated: take it too when only the root before the last one proves it, as whoever replaced lost keys and
+            died right after the root left it.
 
     Raises:
         IntegrityError: what lies there does not hold together.
         UnavailableError: there is no such channel, or its place does not serve.
     """
     with backend.exclusive(check_channel(channel)):
-        yield Repository(backend, channel, load(backend, channel))
+        try:
+            edition = load(backend, channel)
+        except IntegrityError:
+            if not half_rotated:
+                raise
+            edition = _load_half_rotated(backend, channel)
+        yield Repository(backend, channel, edition)
 
 
 def load(backend: Reader, channel: str) -> Edition:
@@ -36,11 +48,25 @@ def load(backend: Reader, channel: str) -> Edition:
     return Edition(found.root, found.targets, found.snapshot, found.timestamp, trust.accepted[TIMESTAMP])
 
 
+def _load_half_rotated(backend: Reader, channel: str) -> Edition:
+    """As `load`, when the last root has keys that have not signed anything yet."""
+    newest = _trust(backend, channel)
+    newest.update_root(ALL_ROTATIONS)
+    before = _trust(backend, channel)
+    before.update(newest.set.root.version - 2)
+    found = before.set
+    return Edition(newest.set.root, found.targets, found.snapshot, found.timestamp, before.accepted[TIMESTAMP])
+
+
 def believed(reader: Reader, channel: str) -> Trust:
     """As `load`, with the bytes of the metadata."""
-    trust = Trust(reader, channel, {ROOT: first_root(reader, channel)}, ALWAYS, lambda _role, _data: None)
+    trust = _trust(reader, channel)
     trust.update(ALL_ROTATIONS)
     return trust
+
+
+def _trust(reader: Reader, channel: str) -> Trust:
+    return Trust(reader, channel, {ROOT: first_root(reader, channel)}, ALWAYS, lambda _role, _data: None)
 
 
 def first_root(backend: Reader, channel: str) -> bytes:

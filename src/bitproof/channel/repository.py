@@ -109,7 +109,7 @@ class Repository:
         """Make the next root visible: signed by enough keys of the present one and of its own.
 
         Raises:
-            IntegrityError: it is not signed so, or is not the next one.
+            InputError: it is not signed so, or is not the next one.
             UnavailableError: there is one of that version already, or the place refused.
         """
         signed = check_next_root(self.edition.root, root, self.where)

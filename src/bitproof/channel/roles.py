@@ -47,12 +47,20 @@ class Duty:
     threshold: int = 1
 
     def __post_init__(self) -> None:
-        """Raise InputError when so many keys cannot sign."""
-        if not 1 <= self.threshold <= len({key.keyid for key in self.keys}):
+        """Raise InputError when one key is named twice, or so many keys cannot sign."""
+        twice = [key for index, key in enumerate(self.keys) if key.keyid in {one.keyid for one in self.keys[:index]}]
+        if twice:
+            raise InputError(
+                "a role cannot have the same key twice",
+                found=", ".join(public_hex(key) for key in twice),
+                fix="name each key of the role once",
+            )
+        if not 1 <= self.threshold <= len(self.keys):
             raise InputError(
                 "the threshold cannot be met",
                 expected=f"1 to {len(self.keys)}, as many as the role has keys",
                 found=str(self.threshold),
+                fix="name more keys, or another threshold: --threshold N",
             )
 
 
@@ -176,8 +184,8 @@ def sign(signed: R, signers: Sequence["Signer"]) -> bytes:
     return metadata.to_bytes()
 
 
-def check_signers(root: "Root", role: str, signers: Sequence["Signer"], where: str) -> None:
-    """Refuse to sign what nobody would believe.
+def check_signers(root: "Root", role: str, signers: Sequence["Signer"], where: str, fix: str = "") -> None:
+    """Refuse to sign what nobody would believe; ``fix`` says how the role's keys are named, where not as always.
 
     Raises:
         InputError: not enough of the keys are those of the role.
@@ -189,8 +197,8 @@ def check_signers(root: "Root", role: str, signers: Sequence["Signer"], where: s
             f"these keys cannot sign the channel's {role}",
             where=where,
             expected=f"{wanted.threshold} of the keys {', '.join(key_names(root, role))}",
-            found=", ".join(public_hex(signer.public_key) for signer in signers) or "no key",
-            fix=f"name the secret keys of this role: --{role}-key FILE",
+            found=", ".join(dict.fromkeys(public_hex(signer.public_key) for signer in signers)) or "no key",
+            fix=fix or f"name the secret keys of this role: --{role}-key FILE",
         )
 
 

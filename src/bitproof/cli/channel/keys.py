@@ -1,6 +1,7 @@
 """``bitproof channel renew | rotate | sign-root``: signatures that do not run out, and other keys."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from bitproof.cli.session import Session, pass_session
 from bitproof.errors import InputError
 from bitproof.system.files import Directory
 from bitproof.system.opened import read_file
+
+if TYPE_CHECKING:
+    from bitproof.delivery.rotate import Rotated
 
 MAX_ROOT = 512_000
 """Bytes of a root: as many as a client accepts."""
@@ -69,13 +73,16 @@ def rotate(
     that no client meets a state that it cannot believe.
     """
     from bitproof.channel.backends.open import open_backend
-    from bitproof.delivery.rotate import Rotation
+    from bitproof.delivery.rotate import Draft, Rotation
     from bitproof.delivery.rotate import rotate as rotate_role
     from bitproof.trust.keyfiles import load_publics
 
-    if role != "root" and not (new_keys or new_public):
-        raise InputError(f"no new key for the {role} role", fix="name one: --new FILE, or --new-public KEY|FILE")
     place, channel, threshold = (options.pop(name) for name in ("place", "channel", "threshold"))
+    if not (new_keys or new_public or finish):
+        _check_renewal(role, threshold)
+    if finish and (draft or threshold):
+        fix = "leave it out: a draft is finished as its owners signed it"
+        raise InputError(f"--finish and {'--draft' if draft else '--threshold'} exclude each other", fix=fix)
     keys = Keys.given(options)
     rotation = Rotation(
         backend=open_backend(place_of(_text(place)), waiting_note(session)),
@@ -88,25 +95,34 @@ def rotate(
         now=signing_now(),
         opened=keys.opened,
     )
-    finished = read_file(finish, MAX_ROOT, "the draft") if finish else None
-    root, version, missing = rotate_role(rotation, finished, drafted=draft is not None)
-    if missing:
-        _write_draft(session, draft or Path("root.json"), root, missing)
+    finished = Draft(read_file(finish, MAX_ROOT, "the draft"), str(finish)) if finish else None
+    done = rotate_role(rotation, finished, drafted=draft is not None)
+    if draft is not None and done.missing:
+        _write_draft(session, draft, done)
         return
-    what = f"new keys for the {role} role" if new_keys or new_public else "which holds longer"
-    text = f"{rotation.backend.where} channel {rotation.channel}: root {version}, {what}"
-    session.result(text, {"ok": True, "role": role, "root_version": version})
+    what = f"new keys for the {role} role" if done.rekeyed else "which holds longer"
+    text = f"{rotation.backend.where} channel {rotation.channel}: root {done.version}, {what}"
+    session.result(text, {"ok": True, "role": role, "root_version": done.version})
+
+
+def _check_renewal(role: str, threshold: object) -> None:
+    """Without a key there is the root's renewal, and nothing else. Raises InputError."""
+    fix = "name all keys that the role shall have: --new FILE, or --new-public KEY|FILE"
+    if role != "root":
+        raise InputError(f"no new key for the {role} role", fix=fix)
+    if threshold is not None:
+        raise InputError("a threshold is of keys, and none is named", fix=fix)
 
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _write_draft(session: Session, draft: Path, root: bytes, missing: str) -> None:
+def _write_draft(session: Session, draft: Path, done: "Rotated") -> None:
     with Directory(draft.parent, what="the draft's directory") as directory:
-        directory.write(draft.name, root)
-    text = f"{draft}: a draft, which still needs {missing}\n  bitproof channel sign-root {draft} --root-key FILE"
-    session.result(text, {"ok": True, "draft": str(draft), "missing": missing})
+        directory.write(draft.name, done.root)
+    text = f"{draft}: a draft, which still needs {done.missing}\n  bitproof channel sign-root {draft} --root-key FILE"
+    session.result(text, {"ok": True, "draft": str(draft), "missing": done.missing})
 
 
 @click.command("sign-root")
@@ -115,10 +131,13 @@ def _write_draft(session: Session, draft: Path, root: bytes, missing: str) -> No
 @pass_session
 def sign_root(session: Session, draft: Path, **options: object) -> None:
     """Add a signature to the draft of a root: what the owner of a root key does, on a machine without a network."""
-    from bitproof.delivery.rotate import add_signatures
+    from bitproof.delivery.rotate import add_signatures, strangers
 
+    unsigned = read_file(draft, MAX_ROOT, "the draft")
     keys = Keys.given(options).opened(("root",))["root"]
-    data = add_signatures(read_file(draft, MAX_ROOT, "the draft"), keys, str(draft))
+    data = add_signatures(unsigned, keys, str(draft))
     with Directory(draft.parent, what="the draft's directory") as directory:
         directory.write(draft.name, data)
+    for key in strangers(data, keys, str(draft)):
+        session.note(f"warning: {key.id} is no root key of this draft: it counts only if it is one of the present root")
     session.result(f"{draft}: signed by {', '.join(key.public.id for key in keys)}", {"ok": True, "draft": str(draft)})
