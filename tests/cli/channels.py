@@ -21,6 +21,8 @@ from tests.delivery.conftest import silently
 
 BEGIN = ("channel", "init", "--place", "site", "--keys", "keys", "--make-keys", "-W")
 KEYS = ("--place", "site", "--keys", "keys")
+IMPORT = ("channel", "import")
+INSIDE = ("--place", "inside", "--root", "root.json")
 
 
 def said(what: str, **facts: Any) -> str:  # noqa: ANN401 - as the error takes them

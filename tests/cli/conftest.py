@@ -177,6 +177,26 @@ def site(layout: Path, run: Run) -> Path:
     return layout.parent / "site"
 
 
+@pytest.fixture
+def exported(site: Path, run: Run) -> Path:
+    """The channel's release in ``release.tar``."""
+    assert run("channel", "export", "release.tar", "--place", "site").code == 0
+    return site.parent / "release.tar"
+
+
+def publish_next(run: Run) -> None:
+    """A second release, in ``next.tar`` too."""
+    write_layout(Path("assets"), rootfs=b"another rootfs")
+    assert run("assets", "manifest").code == 0
+    assert run("channel", "publish", *KEYS).code == 0
+    assert run("channel", "export", "next.tar", "--place", "site").code == 0
+
+
+def visible(place: str) -> dict[str, bytes]:
+    """What a client could see of a place: nothing before its timestamp is there."""
+    return tree(Path(place)) if (Path(place) / "stable/metadata/timestamp.json").exists() else {}
+
+
 def write_guest(project: Path, build: str) -> None:
     """A guest config and artifacts that are complete but for what the test is about."""
     config = project / "guest" / "config"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .channels import BEGIN
+from .channels import BEGIN, said
 from .conftest import VERSION, Run, stored, tree, write_layout
 
 
@@ -75,10 +75,10 @@ def test_without_the_right_root_nothing_is_believed(site: Path, run: Run, words:
     assert not (site.parent / "home" / "manifest.json").exists()
 
 
-def test_a_place_that_is_not_there(project: Path, run: Run) -> None:
-    (project / "root.json").write_text("{}")
+def test_a_place_that_is_not_there(site: Path, run: Run) -> None:
     done = run("update", "--from", "nowhere", "--root", "root.json", "--base", "home")
-    assert (done.code, (project / "home" / "manifest.json").exists()) == (1, False)
+    assert (done.code, done.out, (site.parent / "home" / "manifest.json").exists()) == (3, "", False)
+    assert done.err == said("there is no channel here", where="nowhere", fix="check the path")
 
 
 def test_status_names_every_role(site: Path, run: Run) -> None:

@@ -1,7 +1,6 @@
-"""One file for a release: exported from a channel, brought into another place, or decided on by itself.
+"""One file for a release: what a place has is believed as a client believes it, and exported.
 
-What comes in is believed as a client believes a place: from a root that was given, not older than what the place has,
-and byte for byte.
+`bringing` brings such a file into another place, `decide` decides on it by itself.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bitproof.channel.backends.archive import ArchivePlace, Member, write_archive
+from bitproof.channel.backends.archive import Member, write_archive
 from bitproof.channel.catalog import Catalog, Entry, parse_catalog
 from bitproof.channel.layout import blob_path, metadata_path, named_target_path
-from bitproof.channel.opening import believed, first_root
+from bitproof.channel.opening import first_root
 from bitproof.channel.ports import Backend, Blob, Range, Reader
 from bitproof.channel.repository import Repository
 from bitproof.channel.targets import Target, read_target
-from bitproof.channel.trusted import ALL_ROTATIONS, ALWAYS, LIMITS, ROOT, TIMESTAMP, Believed, Trust
+from bitproof.channel.trusted import ALL_ROTATIONS, ALWAYS, ROOT, TIMESTAMP, Believed, Trust
 from bitproof.delivery.outlet import Bytes
 from bitproof.errors import IntegrityError, UnavailableError
 from bitproof.model.asset_manifest import AssetManifest
@@ -83,7 +82,8 @@ def prove(reader: Reader, channel: str, local: Mapping[str, bytes], now: datetim
     now_believed = trust.believed()
     targets = {name: (target, read_target(reader, channel, target)) for name, target in now_believed.targets.items()}
     if MANIFEST not in targets:
-        raise UnavailableError("the channel has no release yet", where=f"{reader.where} channel {channel}")
+        where = f"{reader.where} channel {channel}"
+        raise UnavailableError("the channel has no release yet", where=where, fix="bitproof channel publish")
     target, data = targets[MANIFEST]
     where = f"{reader.where}: {MANIFEST}"
     return Proved(now_believed, kept, targets, AssetManifest.parse(data, where), parse_catalog(target.custom, where))
@@ -183,76 +183,3 @@ def proved_blob(name: str, blob: Blob, reader: Reader, target: OpenFile, progres
             found=str(found),
         )
     return file
-
-
-def bring_in(
-    archive: ArchivePlace, backend: Backend, channel: str, root: bytes | None, now: datetime, tell: Bytes
-) -> Proved:
-    """Publish an archive's release in a place, as it was signed elsewhere: no key is needed.
-
-    Args:
-        archive: made by `export`.
-        backend: the place.
-        channel: its name in both.
-        root: the root to trust, where the place has no such channel yet.
-        now: UTC.
-        tell: makes a progress.
-
-    Raises:
-        IntegrityError: the archive is not to be believed, or older than what the place has; nothing is visible of it.
-        UnavailableError: a part is missing; another publisher was faster; the place refused.
-    """
-    with backend.exclusive(channel):
-        local = _present(backend, channel, root)
-        proved = prove(archive, channel, local, now)
-        blobs = proved.blobs
-        with tell("importing", sum(blob.size for blob in blobs.values())) as progress:
-            for name, blob in blobs.items():
-                if backend.has(blob):
-                    progress(blob.size)
-                    continue
-                with scratch() as file:
-                    backend.put(blob, proved_blob(name, blob, archive, file, lambda _: None), progress)
-        for target, data in proved.targets.values():
-            _create(backend, named_target_path(channel, target.name, target.digest.value), data)
-        _make_visible(archive, backend, channel, proved, local.get(TIMESTAMP))
-        return proved
-
-
-def _present(backend: Backend, channel: str, root: bytes | None) -> Mapping[str, bytes]:
-    """What is believed of the place before: its own metadata, or the given root alone."""
-    timestamp = backend.read(metadata_path(channel, TIMESTAMP), LIMITS[TIMESTAMP])
-    if timestamp is None:
-        if root is None:
-            raise UnavailableError(
-                "there is no root to trust this channel by",
-                where=f"{backend.where} channel {channel}",
-                fix="get its root from a source you trust: --root FILE",
-            )
-        return {ROOT: root}
-    return believed(backend, channel).accepted
-
-
-def _make_visible(archive: ArchivePlace, backend: Backend, channel: str, proved: Proved, before: bytes | None) -> None:
-    """Every root, then the rest, the timestamp last."""
-    for version in range(1, proved.believed.root_version + 1):
-        path = metadata_path(channel, ROOT, version)
-        data = archive.read(path, LIMITS[ROOT])
-        if data is not None:
-            _create(backend, path, data)
-    for path, data in proved.metadata.items():
-        if path != metadata_path(channel, TIMESTAMP):
-            _create(backend, path, data)
-    if not backend.swap(metadata_path(channel, TIMESTAMP), proved.believed.timestamp, before):
-        raise UnavailableError(
-            "another publisher was faster", where=f"{backend.where} channel {channel}", fix="run the same command again"
-        )
-
-
-def _create(backend: Backend, path: str, data: bytes) -> None:
-    if not backend.create(path, data):
-        raise UnavailableError(
-            "the place has another file of this name",
-            where=f"{backend.where} {path}",
-            fix="a publisher that died may have left it: remove it if no timestamp refers to it",
-        )

@@ -7,6 +7,7 @@ from pathlib import Path
 from bitproof.assets.store import Mode, find_place, installed_path
 from bitproof.channel.backends.archive import ArchivePlace
 from bitproof.channel.layout import MANIFEST_SIGNATURE, blob_path, metadata_path
+from bitproof.channel.roots import parse_root
 from bitproof.channel.state import sha256_hex
 from bitproof.channel.trusted import LIMITS, ROOT
 from bitproof.delivery.bundle import Proved, prove, proved_blob
@@ -38,7 +39,7 @@ def decide(archive: ArchivePlace, root: bytes | Digest, now: datetime, keys: tup
         UnavailableError: it lacks a part, so that it cannot be told.
     """
     channel = only_channel(archive)
-    proved = prove(archive, channel, {ROOT: _root(archive, channel, root)}, now)
+    proved = prove(archive, channel, {ROOT: root_of(archive, channel, root)}, now)
     _, data = proved.targets[MANIFEST]
     signature = proved.targets.get(MANIFEST_SIGNATURE)
     where = f"{archive.where}: {MANIFEST}"
@@ -56,27 +57,37 @@ def only_channel(archive: ArchivePlace) -> str:
     return channels[0]
 
 
-def _root(archive: ArchivePlace, channel: str, root: bytes | Digest) -> bytes:
-    if isinstance(root, bytes):
-        return root
-    path = metadata_path(channel, ROOT, 1)
+def root_of(archive: ArchivePlace, channel: str, root: bytes | Digest) -> bytes:
+    """The root to trust: the given one, of which the archive may have no other, or its first one by its digest.
+
+    Raises:
+        IntegrityError: it has another one.
+        UnavailableError: it has none.
+    """
+    version = 1 if isinstance(root, Digest) else parse_root(root, "the given root").signed.version
+    path = metadata_path(channel, ROOT, version)
     data = archive.read(path, LIMITS[ROOT])
     if data is None:
+        if isinstance(root, bytes):
+            return root
         raise UnavailableError("the archive has no root", where=f"{archive.where}: {path}")
-    if sha256_hex(data) != root.value:
+    given = root.value if isinstance(root, Digest) else sha256_hex(root)
+    if sha256_hex(data) != given:
         raise IntegrityError(
             "the archive's root is not the given one",
             where=f"{archive.where}: {path}",
-            expected=str(root),
+            expected=f"sha256:{given}",
             found=f"sha256:{sha256_hex(data)}",
+            fix="do not use the archive if the given root is the publisher's",
         )
     return data
 
 
 def files_in(archive: ArchivePlace, proved: Proved, tell: Bytes) -> Report:
-    """What the files are that an archive has; a bundle has none, and none is missed."""
+    """What the files are that an archive has; a bundle has none, and none is missed. Where some are, all have to be."""
     blobs = {name: blob for name, blob in proved.blobs.items() if blob_path(blob) in archive.members}
-    findings = []
+    missing = {name: blob for name, blob in proved.blobs.items() if blobs and name not in blobs}
+    findings = [Finding(name=name, verdict=Verdict.MISSING, expected=str(one.blake3)) for name, one in missing.items()]
     with tell("checking", sum(blob.size for blob in blobs.values())) as progress:
         for name, blob in blobs.items():
             with scratch() as file:

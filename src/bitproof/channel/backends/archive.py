@@ -7,6 +7,7 @@ gives the same bytes. With blobs it is a whole release; without them it is a bun
 import os
 import tarfile
 from collections.abc import Iterable, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +18,11 @@ from bitproof.model.names import NAME
 from bitproof.system.content import copy_range
 from bitproof.system.opened import OpenFile, Progress, open_file, unavailable
 
-MAX_MEMBERS = 100_000
+MAX_MEMBERS = 10_000
 """Far more than any release has, and little enough to hold."""
+MAX_HEADER = 1 << 16
+"""Bytes that are read at once while members are looked for: a longer header is nobody's."""
+END = bytes(2 * tarfile.BLOCKSIZE)
 
 
 class Member(NamedTuple):
@@ -73,7 +77,11 @@ class ArchivePlace:
         """As `Reader.fetch`."""
         path = blob_path(blob)
         if path not in self.members:
-            raise UnavailableError("the archive has not this file", where=f"{self.path}: {path}")
+            raise UnavailableError(
+                "the archive lacks a file of the release",
+                where=f"{self.path}: {path}",
+                fix="export it with its files: bitproof channel export, without --proof-only",
+            )
         start, size = self.members[path]
         if size != blob.size:
             raise IntegrityError(
@@ -90,28 +98,57 @@ class ArchivePlace:
                 progress(done)
 
 
+class _Headers(FileIO):
+    """An archive as `tarfile` reads it: whose headers would fill the memory is refused."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As `FileIO.read`. Raises ValueError."""
+        if size is None or not 0 <= size <= MAX_HEADER:
+            raise ValueError(f"a header of {size} bytes")
+        return super().read(size)
+
+
 def _index(file: OpenFile) -> dict[str, tuple[int, int]]:
+    """Where every member is. What a transfer cut off or changed a header of is refused here, whole."""
     members: dict[str, tuple[int, int]] = {}
     try:
-        with open(file.fd, "rb", closefd=False) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+        with _Headers(file.fd, closefd=False) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
             for info in archive:
-                if not info.isreg() or not _is_path(info.name) or info.name in members or info.issparse():
-                    raise InputError(
-                        "the archive has a member that it may not have", where=file.path, found=shown(info.name)
-                    )
+                _check_member(info, members, file)
                 members[info.name] = (info.offset_data, info.size)
-                if len(members) > MAX_MEMBERS:
-                    raise InputError("the archive has too many members", where=file.path)
+            _check_end(archive, file)
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise InputError(
-            "not an archive of a channel",
+            "not an archive of a channel, or one that was damaged or cut off on its way",
             where=file.path,
             expected="a file by bitproof channel export",
             found=str(error),
+            fix="bring it over again",
         ) from None
     except OSError as error:
         raise unavailable(error, "the archive cannot be read", file.path) from None
     return members
+
+
+def _check_end(archive: tarfile.TarFile, file: OpenFile) -> None:
+    """Raise ValueError when members end without the mark that `write_archive` puts there."""
+    if file.read_at(archive.offset, len(END)) != END:
+        raise ValueError(f"neither a file nor the end at byte {archive.offset}")
+
+
+def _check_member(info: tarfile.TarInfo, members: dict[str, tuple[int, int]], file: OpenFile) -> None:
+    """Refuse what `write_archive` does not write. Raises InputError; ValueError where the file is too short."""
+    if not info.isreg() or not _is_path(info.name) or info.name in members or info.issparse():
+        raise InputError(
+            "the archive has a member that it may not have",
+            where=file.path,
+            expected="regular files with the paths of a place, each once",
+            found=shown(info.name),
+        )
+    if not 0 <= info.size <= file.size - info.offset_data:
+        raise ValueError(f"{info.name} is to have {info.size} bytes")
+    if len(members) >= MAX_MEMBERS:
+        raise InputError("the archive has too many members", where=file.path, expected=f"at most {MAX_MEMBERS}")
 
 
 def _is_path(name: str) -> bool:
@@ -137,7 +174,7 @@ def write_archive(target: OpenFile, members: Iterable[Member]) -> None:
                 raise IntegrityError("the file changed while it was copied", where=content.path)
             offset += size
             offset += _write_at(target.fd, bytes(-size % tarfile.BLOCKSIZE), offset)
-        _write_at(target.fd, bytes(2 * tarfile.BLOCKSIZE), offset)
+        _write_at(target.fd, END, offset)
     except OSError as error:
         raise unavailable(error, "the archive cannot be written", target.path) from None
 

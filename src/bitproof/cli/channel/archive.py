@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from bitproof.cli.channel.options import channel_of, place_of, place_option, signing_now, telling
+from bitproof.cli.delivery.sources import given_root
 from bitproof.cli.project import PATH, human_size, waiting_note
 from bitproof.cli.session import Session, pass_session
 from bitproof.errors import InputError
-from bitproof.system.opened import read_file
 
 FILE = click.argument("file", type=PATH)
 
@@ -37,17 +37,18 @@ def export_release(session: Session, file: Path, place: str | None, channel: str
 @click.command("import")
 @FILE
 @place_option
-@click.option("--root", type=PATH, metavar="FILE", help="The root to trust, where the place has no such channel yet.")
+@click.option(
+    "--root", metavar="FILE|sha256:DIGEST", help="The root to trust, needed where the place has no such channel yet."
+)
 @pass_session
-def import_release(session: Session, file: Path, place: str | None, channel: str | None, root: Path | None) -> None:
+def import_release(session: Session, file: Path, place: str | None, channel: str | None, root: str | None) -> None:
     """Publish the release in FILE in a place, as it was signed elsewhere; no key is needed.
 
     Refused when it is not signed by the channel's keys, or older than what the place has.
     """
     from bitproof.channel.backends.archive import ArchivePlace
     from bitproof.channel.backends.open import open_backend
-    from bitproof.channel.trusted import LIMITS, ROOT
-    from bitproof.delivery.bundle import bring_in
+    from bitproof.delivery.bringing import bring_in
     from bitproof.delivery.decide import only_channel
 
     archive = ArchivePlace(file)
@@ -55,7 +56,7 @@ def import_release(session: Session, file: Path, place: str | None, channel: str
     if channel is not None and channel != name:
         raise InputError("the archive is of another channel", where=file, expected=channel, found=name)
     backend = open_backend(place_of(place), waiting_note(session))
-    given = read_file(root, LIMITS[ROOT], "the root") if root else None
+    given = given_root(root) if root else None
     proved = bring_in(archive, backend, name, given, signing_now(), telling(session))
     text = f"{backend.where} channel {name}: assets {proved.version}"
     told = {"asset_version": proved.version, "channel": name, "place": backend.where}

@@ -81,13 +81,16 @@ def given_root(given: str) -> bytes | Digest:
     """The root that ``--root FILE|sha256:DIGEST`` names.
 
     Raises:
-        InputError: the digest is none.
+        InputError: the digest is none, or the file no root.
         UnavailableError: the file cannot be read.
     """
+    from bitproof.channel.roots import parse_root
     from bitproof.channel.trusted import LIMITS, ROOT
 
     if not given.startswith(SHA256):
-        return read_file(Path(given), LIMITS[ROOT], "the root")
+        data = read_file(Path(given), LIMITS[ROOT], "the root")
+        parse_root(data, given)
+        return data
     try:
         return Digest.parse(given, "sha256")
     except ValueError as error:
