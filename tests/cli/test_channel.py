@@ -1,11 +1,12 @@
 """``channel`` and ``update``: what they say, in words and in JSON, and their exit codes."""
 
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
-from .channels import BEGIN, said
-from .conftest import VERSION, Run, stored, tree, write_layout
+from .channels import BEGIN, KEYS, said
+from .conftest import VERSION, Run, spawn, stored, tree, write_layout
 
 
 def test_init_says_what_to_give_to_clients(layout: Path, run: Run) -> None:
@@ -134,3 +135,23 @@ def test_promote_brings_no_file_twice(site: Path, run: Run) -> None:
     done = run("channel", "promote", "stable", "beta", *keys)
     assert (done.code, tree(site / "blobs")) == (0, blobs)
     assert run("update", "--from", "site", "--channel", "beta", "--root", "beta.json", "--base", "home").code == 0
+
+
+def test_two_publish_at_once_while_machines_update(site: Path, run: Run) -> None:
+    follow = ("--from", site, "--root", "root.json")
+    assert run("update", "--base", "machine", *follow).code == 0
+    made = []
+    for name in ("one", "two"):
+        copytree("assets", name)
+        write_layout(Path(name), rootfs=f"rootfs {name}".encode())
+        assert run("assets", "manifest", "--assets", name).code == 0
+        made.append((Path(name) / "manifest.json").read_bytes())
+    publishers = [spawn("channel", "publish", *KEYS, "--assets", name) for name in ("one", "two")]
+    machines = [spawn("update", "--base", base, *follow) for base in ("machine", "fresh", "machine")]
+    told = [child.communicate(timeout=60)[1] for child in (*publishers, *machines)]
+    codes = [child.wait() for child in (*publishers, *machines)]
+    assert sorted(codes[:2]) == [0, 2], told
+    assert codes[2:] == [0, 0, 0], told
+    assert "error: this manifest cannot be published\n  where:    site channel stable\n" in told[codes.index(2)]
+    assert run("update", "--base", "machine").code == 0
+    assert Path("machine/manifest.json").read_bytes() == made[codes.index(0)]

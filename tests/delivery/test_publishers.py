@@ -93,6 +93,15 @@ def test_a_publisher_that_dies_before_the_bundle_has_published_and_the_next_lays
     assert decide(ArchivePlace(bundle), world.first_root, world.now, ()).version == "2026.0415.2"
 
 
+def test_a_machine_that_updates_between_two_writes_sees_the_old_release_or_the_new_one(world: World) -> None:
+    seen = []
+    for step in range(1, STEPS + 1):
+        world.build(b"%d" % step)
+        publish_into(world, Interrupted(world.place, step, lambda: seen.append(world.update().version)))
+        assert world.update().version == f"2026.0415.{step + 1}"
+    assert seen == [f"2026.0415.{release}" for release in (1, 2, 3, 4, 5, 6, 8)]
+
+
 def test_what_dead_publishers_left_goes_with_the_next_publish(world: World) -> None:
     left = [world.place / directory / ".bitproof-0123456789abcdef.tmp" for directory in DIRECTORIES]
     for path in left:
