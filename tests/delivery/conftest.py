@@ -93,6 +93,10 @@ class World:
         arch.mkdir(parents=True, exist_ok=True)
         for name, data in (("vmlinuz", b"kernel"), ("initrd.img", b"initrd"), ("rootfs.squashfs", rootfs)):
             (arch / name).write_bytes(data)
+        self.record()
+
+    def record(self) -> None:
+        """A release of the files that are there."""
         occasion = Occasion(day=self.now.date(), binary_version=Version("1.0.1"), min_binary=None)
         with Directory(self.root / "assets") as assets:
             record(assets, occasion)
