@@ -181,14 +181,14 @@ def refused(world: World, kind: type[BitproofError], act: Callable[[], object] |
     return caught.value
 
 
-def begun(
+def empty(
     root: Path,
     keys: Mapping[str, tuple[SecretKey, ...]] = KEYS,
     *,
     threshold: int = 1,
     days: Mapping[str, int] = DAYS,
 ) -> World:
-    """A channel with one release, which the machine has.
+    """A channel without a release.
 
     Args:
         root: a directory for everything.
@@ -202,6 +202,18 @@ def begun(
         for role, owned in keys.items()
     }
     made.first_root = create(made.backend, CHANNEL, duties, days, made.signers, made.now)
+    return made
+
+
+def begun(
+    root: Path,
+    keys: Mapping[str, tuple[SecretKey, ...]] = KEYS,
+    *,
+    threshold: int = 1,
+    days: Mapping[str, int] = DAYS,
+) -> World:
+    """As `empty`, with one release, which the machine has."""
+    made = empty(root, keys, threshold=threshold, days=days)
     made.release(b"first " * 2000)
     made.update()
     return made

@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from bitproof.model.version import Version
 from bitproof.signed.install import install as install_signed
 from bitproof.system.digest_cache import QUIET_NS
 from bitproof.system.hashing import bytes_digest
+from bitproof.system.lock import LOCK_NAME
 from tests.assets.layouts import build, fill, installed, recorded, stored, write_manifest
+from tests.faults import channels
 from tests.images.layouts import CONFIG
 from tests.model.samples import BINARY, FIRST, document, release
 from tests.signed.releases import sign
@@ -29,6 +31,7 @@ ASSETS, STORE = "assets", "store"
 DEAD = ".bitproof-0123456789abcdef.tmp"
 """What a writer that was killed leaves."""
 CLEANUP = ("-q", "assets", "cleanup", "--base")
+CHECK = ("-q", "channel", "check", "--place")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,8 @@ class Case:
         lay_out: makes what is there before.
         place: the directory that is written, and that is cleaned up afterwards.
         last: what may be new only when all else is.
+        locks: of those directories in which only who holds the lock writes; none is the place's own.
+        between: what a path may be that is neither old nor new, told from the directory that ``lay_out`` filled.
     """
 
     name: str
@@ -50,6 +55,8 @@ class Case:
     lay_out: Callable[[Path], None]
     place: str
     last: str = ""
+    locks: tuple[str, ...] = ()
+    between: Callable[[Path], Mapping[str, bytes]] = lambda _: {}
 
     def __str__(self) -> str:
         """As a table shows it."""
@@ -64,8 +71,8 @@ class Case:
 
     @property
     def cleanup(self) -> tuple[str, ...]:
-        """The command that removes what a killed run left."""
-        return (*CLEANUP, self.place)
+        """The command that removes what a killed run left; a place is only looked at, since its next publish does."""
+        return (*CHECK, self.place) if self.command == "publish" else (*CLEANUP, self.place)
 
 
 def _fresh(root: Path) -> None:
@@ -180,6 +187,8 @@ _INSTALL = ("-q", "assets", "install", "--arch", ARCH, *_WHERE, "--base")
 _ROLLBACK = ("-q", "rollback", FIRST, "--arch", ARCH, "--base")
 _MANIFEST = ("-q", "assets", "manifest", "--binary-version", BINARY, *_WHERE)
 _PUBLISH = ("publish.py", ASSETS, ARCH, f"new/{ARCH}")
+_UPDATE = ("-q", "update", "--arch", ARCH, "--base", STORE)
+_UPDATE_LOCKS = (f"{STORE}/{LOCK_NAME}", f"{STORE}/{CHANNEL_STATE}/{LOCK_NAME}")
 _LAST_RECORDED, _LAST_INSTALLED = f"{ASSETS}/{MANIFEST}", f"{STORE}/{MANIFEST}"
 
 CASES = (
@@ -253,6 +262,43 @@ CASES = (
         lay_out=_rolled_back,
         place=STORE,
         last=f"{STORE}/{CHANNEL_STATE}/{HISTORY}",
+    ),
+    Case(
+        name="into nothing",
+        command="update",
+        argv=_UPDATE,
+        lay_out=channels.fresh,
+        place=STORE,
+        last=channels.STATE_PATH,
+        locks=_UPDATE_LOCKS,
+        between=channels.on_the_way,
+    ),
+    Case(
+        name="to the next release",
+        command="update",
+        argv=_UPDATE,
+        lay_out=channels.rolled_back,
+        place=STORE,
+        last=channels.STATE_PATH,
+        locks=_UPDATE_LOCKS,
+    ),
+    Case(
+        name="over HTTP",
+        command="update",
+        argv=_UPDATE,
+        lay_out=channels.over_http,
+        place=STORE,
+        last=channels.STATE_PATH,
+        locks=_UPDATE_LOCKS,
+    ),
+    Case(
+        name="the next release",
+        command="publish",
+        argv=("-q", "channel", "publish", "--place", channels.PLACE, "--keys", channels.KEYS, *_WHERE),
+        lay_out=channels.built,
+        place=channels.PLACE,
+        last=channels.POINTER,
+        locks=(f"{channels.PLACE}/.stable.lock", f"{channels.PLACE}/blobs/{LOCK_NAME}"),
     ),
     Case(
         name="its last step",

@@ -65,7 +65,7 @@ class Zygote:
         return dict(json.loads(self.process.stdout.readline()))
 
     def warm(self, argv: Sequence[str], cwd: Path) -> int:
-        """Run a command in the warmed-up Python itself, so that it has imported all that the command needs."""
+        """Run a command, and have the warmed-up Python import all that the command did."""
         return int(self._ask(argv=_words(argv), cwd=str(cwd), warm=True)["code"])
 
     def start(

@@ -14,15 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bitproof.model.names import is_hash_name
+from bitproof.system.hashing import bytes_digest
+from bitproof.system.net.partial import SUFFIX
 from tests.faults.cases import Case, descriptors
+from tests.faults.channels import downloads
 from tests.faults.commands import KILLED, Outcome, Zygote
 
 Tree = dict[str, tuple[int, bytes]]
 """Mode and bytes of every path; what a symlink leads to; nothing for a directory."""
 
 FAILED = (1, 2, 3)
+UNAVAILABLE = 3
 LOCK, CACHE = ".bitproof.lock", ".bitproof-digests.json"
-LOCKS = (LOCK, ".history.lock")
+LOCKS = (LOCK, ".history.lock", ".stable.lock")
 
 
 def tree(root: Path) -> Tree:
@@ -50,13 +55,19 @@ def is_temporary(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The trees of a case: before, after, and after a cleanup."""
+    """The trees of a case: before, after, and after a cleanup; and what of it may be different in between.
+
+    ``between`` may be there in the place of what is old or new, ``unfinished`` are downloads, which the next run needs:
+    each path with the bytes that it will have.
+    """
 
     case: Case
     template: Path
     old: Tree
     new: Tree
     clean: Tree
+    between: Tree
+    unfinished: dict[str, bytes]
 
 
 def expected(case: Case, zygote: Zygote, scratch: Path) -> Expected:
@@ -69,11 +80,23 @@ def expected(case: Case, zygote: Zygote, scratch: Path) -> Expected:
     cleaned = zygote.run(case.cleanup, run)
     assert cleaned.code == 0, cleaned
     assert new != old, case
-    return Expected(case, template, old, new, tree(run))
+    between = {path: (new[path][0], data) for path, data in case.between(template).items()}
+    return Expected(case, template, old, new, tree(run), between, _downloads(case, old, new))
+
+
+def _downloads(case: Case, old: Tree, new: Tree) -> dict[str, bytes]:
+    """What an update keeps of the files that it brings, until they have their names in the store."""
+    found: dict[str, bytes] = {}
+    for path in new.keys() - old.keys():
+        data = new[path][1]
+        if case.command == "update" and is_hash_name(Path(path).name):
+            part, journal = downloads(bytes_digest(data))
+            found |= {part: data, journal: b""}
+    return found
 
 
 def prepare(case: Case, template: Path, zygote: Zygote, run: Path) -> None:
-    """Run a case and a cleanup in the warmed-up Python itself, then the case once more in a fork."""
+    """Run a case and a cleanup, so that the warmed-up Python has all imported, then the case once more."""
     case.copy(template, run)
     assert zygote.warm(case.argv, run) == 0, case
     zygote.warm(case.cleanup, run)
@@ -103,12 +126,14 @@ def problems(wanted: Expected, run: Path, outcome: Outcome) -> list[str]:
     """What is wrong with the state that a disturbed run left, and with what it said."""
     now = tree(run)
     left = [path for path in now if is_temporary(path) and path not in wanted.old]
-    now = {path: entry for path, entry in now.items() if path not in left}
-    found = _mixed(wanted, now) + _damaged_cache(run)
-    if outcome.code == 0 and (now != wanted.new or left):
-        found.append(f"acknowledged, and not done: {_difference(wanted.new, now)} {left}")
+    kept = {path: now[path] for path in now.keys() & wanted.unfinished}
+    now = {path: entry for path, entry in now.items() if path not in {*left, *kept}}
+    found = _mixed(wanted, now) + _damaged_cache(run) + _unusable(wanted, kept)
+    if outcome.code == 0 and (now != wanted.new or left or kept):
+        found.append(f"acknowledged, and not done: {_difference(wanted.new, now)} {[*left, *kept]}")
     if outcome.code in FAILED:
         found += [f"failed, and left {path}" for path in left]
+        found += _unproved(wanted, kept) if outcome.code != UNAVAILABLE else []
         found += [] if "error: " in outcome.text and "Traceback" not in outcome.text else [f"says: {outcome.text!r}"]
     if outcome.code not in {0, KILLED, *FAILED}:
         found.append(f"ended with {outcome.code}: {outcome.text[-500:]}")
@@ -120,11 +145,33 @@ def _mixed(wanted: Expected, now: Tree) -> list[str]:
         f"neither old nor new: {path} {now.get(path)}"
         for path in sorted(now.keys() | wanted.old.keys() | wanted.new.keys())
         if now.get(path) not in {wanted.old.get(path), wanted.new.get(path)}
+        and now.get(path, ()) != wanted.between.get(path)
     ]
     last = wanted.case.last
     if last and now.get(last) == wanted.new[last] != wanted.old.get(last) and now != wanted.new:
         found.append(f"{last} came before {_difference(wanted.new, now)}")
     return found
+
+
+def _unusable(wanted: Expected, kept: Tree) -> list[str]:
+    """Downloads that are not as the next run needs them: its owner's, of their size or empty; proved when read-only."""
+    found = []
+    for path, (mode, data) in kept.items():
+        whole = wanted.unfinished[path]
+        begun = mode == stat.S_IFREG | 0o600 and (not whole or len(data) in {0, len(whole)})
+        if not begun and (mode, data) != (stat.S_IFREG | 0o444, whole):
+            found.append(f"kept a download that is no use: {path} {oct(mode)} {len(data)} bytes")
+    return found
+
+
+def _unproved(wanted: Expected, kept: Tree) -> list[str]:
+    """Downloads that stay although wrong bytes came: only those of other files may, which are whole."""
+    parts = {path: path.removesuffix(SUFFIX) for path in kept}
+    return [
+        f"failed for wrong bytes, and left {path}"
+        for path, part in parts.items()
+        if part not in kept or kept[part][1] != wanted.unfinished[part]
+    ]
 
 
 def _damaged_cache(run: Path) -> list[str]:

@@ -25,7 +25,7 @@ PLANTS: dict[str, Plant] = {
 
 
 def written(wanted: Expected) -> list[str]:
-    """The files that a case makes, replaces or removes, and the lock and the cache of its place."""
+    """The files that a case makes, replaces or removes, its locks, its downloads, and the cache of its place."""
     changed = [
         path
         for path in sorted(wanted.old.keys() | wanted.new.keys())
@@ -33,11 +33,16 @@ def written(wanted: Expected) -> list[str]:
     ]
     files = [path for path in changed if wanted.new.get(path, wanted.old.get(path, (0, b"")))[1]]
     place = wanted.case.place
-    return [*files, f"{place}/{LOCK}", *([f"{place}/{CACHE}"] if wanted.case.command == "manifest" else [])]
+    locks = wanted.case.locks or (f"{place}/{LOCK}",)
+    return [*files, *wanted.unfinished, *locks, *([f"{place}/{CACHE}"] if wanted.case.command == "manifest" else [])]
 
 
 def planted(wanted: Expected, zygote: Zygote, *, stop: bool = False) -> Result:
-    """Plant each kind of thing at each path that a case writes, and run it; ``stop`` at the first that is bad."""
+    """Plant each kind of thing at each path that a case writes, and run it; ``stop`` at the first that is bad.
+
+    A publisher takes what has the name of its metadata for that of one who died, and goes on with the next number: what
+    it says is there has to be.
+    """
     result = Result()
     for path in written(wanted):
         for name, plant in PLANTS.items():
@@ -61,6 +66,9 @@ def _planted(wanted: Expected, zygote: Zygote, path: str, plant: Plant) -> list[
     plant(target, victim)
     outcome = zygote.run(wanted.case.argv, run, deadline=PATIENCE)
     found = [] if tree(outside) == {"victim": (victim.stat().st_mode, b"precious")} else ["the victim was touched"]
+    if wanted.case.command == "publish" and outcome.code == 0:
+        checked = zygote.run(wanted.case.cleanup, run)
+        return found + ([] if checked.code == 0 else [f"published, and {checked}"])
     return found + _ended(wanted, path, run, outcome)
 
 
@@ -76,6 +84,6 @@ def _ended(wanted: Expected, path: str, run: Path, outcome: Outcome) -> list[str
         refused = outcome.text.startswith("error: ") and "Traceback" not in outcome.text
         return [*(f"left {name}" for name in left), *([] if refused else [f"says {outcome.text}"])]
     now = tree(run).get(path)
-    if outcome.code == 0 and path in wanted.new and now != wanted.new[path]:
+    if outcome.code == 0 and (path in wanted.new or path in wanted.unfinished) and now != wanted.new.get(path):
         return [f"acknowledged, and there is {now}"]
     return [] if outcome.code == 0 else [f"ended with {outcome.code}: {outcome.text[-500:]}"]

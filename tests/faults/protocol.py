@@ -1,10 +1,12 @@
 """The protocol of `system.files` and of the stores, checked on a trace: finds at once what else takes a power cut.
 
-- A file is written under a random temporary name that nobody can plant, never in place.
+- A file is written under a random temporary name that nobody can plant, never in place; but for a download, which
+  nobody reads before it is renamed.
 - What is renamed into place was synced after the last change of its bytes and its mode.
 - A directory is synced after a name in it was made, replaced or removed, before anything is acknowledged.
 - The manifest is renamed last, and when all that it names lasts. Its signature follows; it is there already, under a
-  name bound to the manifest.
+  name bound to the manifest. After that an update says what the machine is held at, what it has run, and how far it has
+  come, in this order. A channel's timestamp is the last of all.
 - What another run has done is made to last before it is acknowledged again.
 - All of this happens while the lock is held.
 - What a running VM could hold is claimed for as long as its removal takes.
@@ -19,8 +21,13 @@ from tests.faults.oracle import LOCK, LOCKS, Expected
 from tests.faults.trace import Call
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.minisig"
+ORDER = (MANIFEST, ".bitproof-selection.json", "history.json", "state.json")
+"""What follows the manifest, and is new only when all before it lasts."""
+POINTER = ("timestamp.json",)
+DOWNLOAD = re.compile(r"[0-9a-f]{64}\.part(\.journal)?", re.ASCII)
+DOWNLOADS = "downloads"
 RANDOM = re.compile(r"\.bitproof-[0-9a-f]{16}\.tmp", re.ASCII)
-CHANGES = ("write", "pwrite64", "copy_file_range", "sendfile", "ftruncate", "fchmod")
+CHANGES = ("write", "pwrite64", "copy_file_range", "sendfile", "ftruncate", "fallocate", "fchmod")
 SYNCS = ("fsync", "fdatasync")
 ALONE = ("O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC")
 
@@ -36,7 +43,9 @@ def violations(case: Case, run: Path, calls: Iterable[Call]) -> list[str]:
     calls = list(calls)
     ours = [call for call in calls if call.ok and subject(run, call).is_relative_to(run)]
     said = [call for call in calls if call in ours or is_acknowledgement(call)]
-    found = [*_in_place(run, ours), *_files_last(run, ours), *_directories_last(run, said), *_locked(case, run, ours)]
+    order = POINTER if case.command == "publish" else ORDER
+    found = [*_in_place(run, ours), *_files_last(run, ours), *_directories_last(run, said, order)]
+    found += _locked(case, run, ours)
     return found + (list(_claimed(run, ours)) if case.command == "cleanup" else [])
 
 
@@ -67,13 +76,15 @@ def temporaries(run: Path, calls: Iterable[Call]) -> set[str]:
 
 
 def _in_place(run: Path, calls: Iterable[Call]) -> Iterator[str]:
-    """A file that is opened to be written is a new one of a random name; the lock is opened and not written."""
+    """A file that is opened to be written is a new one of a random name, or a download; a lock is not written."""
     for call in calls:
         if call.name != "openat" or not re.search("O_WRONLY|O_RDWR|O_CREAT|O_TRUNC", call.args):
             continue
-        name = subject(run, call).name
-        wanted = ALONE[2:] if name in LOCKS else ALONE
-        if name not in LOCKS and not RANDOM.fullmatch(name):
+        path = subject(run, call)
+        name = path.name
+        is_kept = name in LOCKS or (path.parent.name == DOWNLOADS and DOWNLOAD.fullmatch(name))
+        wanted = ALONE[2:] if is_kept else ALONE
+        if not is_kept and not RANDOM.fullmatch(name):
             yield f"{name} is written in place, or by a name that can be told"
         yield from (f"{name} is opened without {flag}" for flag in wanted if flag not in call.args)
         if "O_TRUNC" in call.args:
@@ -93,10 +104,13 @@ def _files_last(run: Path, calls: Iterable[Call]) -> Iterator[str]:
             yield f"{path.name} is renamed before it is synced"
 
 
-def _directories_last(run: Path, calls: Iterable[Call]) -> Iterator[str]:
-    """Names are synced before anything is acknowledged, and before the manifest, which is renamed last."""
+def _directories_last(run: Path, calls: Iterable[Call], order: tuple[str, ...]) -> Iterator[str]:
+    """Names are synced before anything is acknowledged, and before each of what counts, which is renamed in its order.
+
+    That a journal is gone need not last: without its download it counts for nothing.
+    """
     pending: dict[Path, str] = {}
-    done = ""
+    done = -1
     for call in calls:
         path = subject(run, call)
         if is_acknowledgement(call):
@@ -105,13 +119,15 @@ def _directories_last(run: Path, calls: Iterable[Call]) -> Iterator[str]:
         elif call.name in SYNCS:
             pending.pop(path, "")
         elif call.name.startswith("rename"):
-            if done and not path.name.startswith(".") and path.name != SIGNATURE:
-                yield f"{path.name} comes after {done}"
-            if path.name == MANIFEST:
-                yield from (f"{MANIFEST} comes before {what} lasts" for what in pending.values())
-                done = MANIFEST
-            pending[path.parent] = f"the rename of {path.name}"
-        elif call.name.startswith(("mkdir", "unlink", "rmdir")):
+            rank = order.index(path.name) if path.name in order else -1
+            if rank == 0 or (rank > 0 and done >= 0):
+                yield from (f"{path.name} comes before {what} lasts" for what in pending.values())
+            if done >= 0 and rank < done and not path.name.startswith(".bitproof-") and path.name != SIGNATURE:
+                yield f"{path.name} comes after {order[done]}"
+            done = max(done, rank) if rank == 0 or done >= 0 else done
+            for directory in {path.parent, (run / call.paths[0]).parent}:
+                pending[directory] = f"the rename of {path.name}"
+        elif call.name.startswith(("mkdir", "unlink", "rmdir")) and path.parent.name != DOWNLOADS:
             pending.pop(path, "")
             pending[path.parent] = f"{call.name} of {path.name}"
     yield from (f"{what} does not last" for what in pending.values())
@@ -123,21 +139,35 @@ def is_acknowledgement(call: Call) -> bool:
 
 
 def _locked(case: Case, run: Path, calls: list[Call]) -> Iterator[str]:
-    """All changes below the place of a command happen between the taking of its lock and its release."""
-    place = run / case.place
-    lock = place / LOCK
-    taken = [
-        call.end for call in calls if call.name == "flock" and subject(run, call) == lock and "LOCK_EX" in call.args
-    ]
-    freed = [call.begin for call in calls if call.name == "close" and subject(run, call) == lock]
-    if not taken or not freed:
-        yield "no lock is taken"
-        return
+    """All changes below a directory that has a lock happen while it is held; the innermost such directory counts.
+
+    The directories themselves are made before there is a lock in them.
+    """
+    locks = [run / lock for lock in case.locks or (f"{case.place}/{LOCK}",)]
+    held = {lock.parent: _held(run, calls, lock) for lock in locks}
+    yield from () if any(held.values()) else ("no lock is taken",)
     for call in calls:
         path = subject(run, call)
-        changes = call.mutating and call.name not in {"flock", "fsync"} and path != lock and place in path.parents
-        if changes and not taken[0] < call.begin < freed[-1]:
+        guarded = next((parent for parent in path.parents if parent in held), None)
+        if not call.mutating or call.name in {"flock", "fsync"} or guarded is None or path in {*locks, *held}:
+            continue
+        if not any(begin < call.begin < end for begin, end in held[guarded]):
             yield f"{call.name} of {path.name} while the lock is not held"
+
+
+def _held(run: Path, calls: list[Call], lock: Path) -> list[tuple[int, int]]:
+    """From when to when a lock was held."""
+    spans = []
+    taken = None
+    for call in calls:
+        if subject(run, call) != lock:
+            continue
+        if call.name == "flock" and "LOCK_EX" in call.args:
+            taken = call.end
+        elif call.name == "close" or "LOCK_UN" in call.args:
+            spans += [] if taken is None else [(taken, call.begin)]
+            taken = None
+    return spans
 
 
 def _claimed(run: Path, calls: Iterable[Call]) -> Iterator[str]:

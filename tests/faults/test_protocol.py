@@ -13,6 +13,7 @@ from tests.faults.damage import CHECKS
 from tests.faults.limits import LIMITS, overlaid, read_only, small_files
 from tests.faults.oracle import Expected
 from tests.faults.planted import PLANTS, planted
+from tests.faults.resumed import resumed
 
 ON_OVERLAY = (case("install", "over an older release"), case("cleanup"), case("repack"))
 Limit = Callable[[Expected, Zygote], Result]
@@ -38,6 +39,10 @@ def test_what_is_planted_where_a_command_writes_leads_nowhere(bench: Laboratory,
 @pytest.mark.parametrize("name", CHECKS)
 def test_no_digest_is_taken_on_trust(bench: Laboratory, tmp_path: Path, name: str) -> None:
     assert CHECKS[name](bench.zygote, tmp_path) == []
+
+
+def test_a_killed_download_is_gone_on_with_and_proved(bench: Laboratory, tmp_path: Path) -> None:
+    assert resumed(bench.zygote, tmp_path) == []
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.__name__)

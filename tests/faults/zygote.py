@@ -6,11 +6,14 @@ line from standard input, and answers on standard output:
     {"argv", "cwd", "output", "limits": {name: value}, "deadline": seconds, "warm", "start": "now" | "on signal"}
     {"pid"} and later, when asked with {"wait": pid}: {"code"}, negative for a signal
 
-A ``warm`` request runs in this process, so that what the command imports is there for all later forks. What starts
-"on signal" waits for SIGUSR1, so that a tracer can be put on it first. Then it calls ``fsync`` in vain: a tracer counts
-a thread's calls, so it can hit the first ``fsync`` of another thread alone once the main thread has had its own.
+After a ``warm`` request, which runs in a fork too, what the command has imported is there for all later forks; nothing
+else of it is, and no thread, which a fork would lack. What starts "on signal" waits for SIGUSR1, so that a tracer can
+be put on it first. Then it calls ``fsync`` in vain: a tracer counts a thread's calls, so it can hit the first ``fsync``
+of another thread alone once the main thread has had its own.
 """
 
+import datetime as dt
+import importlib
 import json
 import os
 import resource
@@ -20,9 +23,21 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 BUG = 70
+
+
+class Stopped(dt.datetime):
+    """A clock that stands still, so that the same command makes the same bytes whenever it is run."""
+
+    @classmethod
+    def now(cls, tz: dt.tzinfo | None = None) -> Self:
+        """The time of all runs."""
+        return cls.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), tz)
+
+
+dt.datetime = Stopped  # type: ignore[misc]  # before bitproof, or anything that it uses, takes the name
 
 
 def serve() -> None:
@@ -67,14 +82,26 @@ def silence(output: str) -> None:
 
 
 def warm(request: dict[str, Any]) -> int:
-    """Run a command here; of a script, do what it imports."""
-    from bitproof.cli.main import main
-
-    os.chdir(request["cwd"])
+    """Run a command, and import here what it imported; of a script, do what it imports."""
     if request["argv"][0].endswith(".py"):
         runpy.run_path(request["argv"][0])
         return 0
-    return main(request["argv"])
+    from bitproof.cli.main import main
+
+    reader, writer = os.pipe()
+    if not os.fork():
+        os.chdir(request["cwd"])
+        code = main(request["argv"])
+        os.write(writer, json.dumps([code, *sys.modules]).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        code, *names = json.loads(stream.read())
+    os.wait()
+    for name in names:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    return int(code)
 
 
 def become(request: dict[str, Any], ready: int) -> NoReturn:
