@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bitproof.assets.compat import choose, held_rejection
 from bitproof.assets.history import append, read_history
 from bitproof.assets.selection import Load, read_selection, release_to_hold, write_selection
-from bitproof.assets.store import Mode, find_installed, load_manifest
+from bitproof.assets.store import UPDATE, Mode, bring_back, find_installed, load_manifest
 from bitproof.assets.verify import check_files
 from bitproof.errors import InputError, IntegrityError, Problem, UnavailableError
 from bitproof.model.asset_manifest import Asset, AssetManifest, AssetRelease
@@ -170,7 +170,7 @@ def rollback(
     plan_rollback(wanted, load)  # again below: a refusal leaves no lock behind
     with _locked_store(wanted.base, wait=wait, waiting=waiting) as store:
         plan = plan_rollback(wanted, load)
-        _verify(plan, progress)
+        _verify(plan, progress, store.path)
         write_selection(store, plan.selection)
         append(store, Entry(plan.version, wanted.now, Event.ROLLED_BACK, plan.manifest))
         return plan
@@ -182,17 +182,20 @@ def _locked_store(base: Path, *, wait: bool, waiting: Waiting) -> Iterator[Direc
         yield store
 
 
-def _verify(plan: Plan, progress: Progress) -> None:
+def _verify(plan: Plan, progress: Progress, base: Path) -> None:
     """Read every byte of what is to be booted from now on."""
     findings = check_files(plan.files, progress).findings
     bad = [finding for finding in findings if finding.verdict is not Verdict.OK]
     if not bad:
         return
+    follows = bring_back(base) == UPDATE  # which does not bring what is older
     kind = IntegrityError if any(finding.verdict is Verdict.DRIFTED for finding in bad) else UnavailableError
     raise kind(
         f"assets {plan.version} cannot be gone back to: its files are not what the manifest says",
         problems=[
             Problem(one.path, one.detail or str(one.verdict), expected=one.expected, found=one.found) for one in bad
         ],
-        fix="bring the files back: bitproof assets install; or choose another release: bitproof history",
+        fix="choose another release: bitproof history"
+        if follows
+        else "bring the files back: bitproof assets install; or choose another release: bitproof history",
     )

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from bitproof.assets.store import find_installed, load_manifest
-from bitproof.errors import InputError
+from bitproof.assets.store import UPDATE, find_installed, load_manifest
+from bitproof.errors import InputError, UnavailableError
 from bitproof.model.asset_manifest import AssetManifest, AssetRelease, BootAssets
 from bitproof.model.names import MANIFEST, SELECTION
 from bitproof.model.selection import MAX_SELECTION, Selection, check_listed
@@ -112,7 +112,12 @@ def _after(wanted: Wanted, store: Directory, load: Load) -> Selection:
     if wanted.version is None:
         return before.without(wanted.vm)
     release, assets = release_to_hold(load(store.path / MANIFEST), wanted.version, wanted.arch)
-    find_installed(store.path, wanted.arch, assets)
+    try:
+        find_installed(store.path, wanted.arch, assets)
+    except UnavailableError as error:
+        if before.machine is not None and error.fix == UPDATE:  # which brings what the machine is held at
+            error.fix = f"end what holds the machine: bitproof pin --remove; then: {UPDATE}"
+        raise
     return before.with_pin(release.version, wanted.vm)
 
 

@@ -12,10 +12,22 @@ from bitproof.assets.keep import MAX_KEEP_LIST, parse_keep_list
 from bitproof.errors import InputError, UnavailableError
 from bitproof.model.asset_manifest import Asset, AssetManifest, BootAssets
 from bitproof.model.decode import MAX_JSON, parse_json
-from bitproof.model.names import FLAT_ARCH, INITRD, KEEP_LIST, KERNEL, MANIFEST, ROOTFS, check_name, hash_name
+from bitproof.model.names import (
+    CHANNEL_STATE,
+    FLAT_ARCH,
+    FOLLOWED,
+    INITRD,
+    KEEP_LIST,
+    KERNEL,
+    MANIFEST,
+    ROOTFS,
+    check_name,
+    hash_name,
+)
 from bitproof.system.files import Directory
 from bitproof.system.opened import exists, read_file
 
+UPDATE = "bitproof update"
 LOGICAL = (KERNEL, INITRD, *ROOTFS)
 
 
@@ -120,8 +132,13 @@ def find_installed(base: Path, arch: str, assets: BootAssets) -> tuple[Path, Pat
         UnavailableError: names all that are missing.
     """
     paths = [installed_path(base, arch, asset) for asset in assets]
-    _all_there(paths, "bitproof assets install")
+    _all_there(paths, bring_back(base))
     return paths[0], paths[1], paths[2]
+
+
+def bring_back(base: Path) -> str:
+    """The command that brings a store's files: an update, where it follows a channel."""
+    return UPDATE if exists(base / CHANNEL_STATE / FOLLOWED) else "bitproof assets install"
 
 
 def installed_path(base: Path, arch: str, asset: Asset) -> Path:

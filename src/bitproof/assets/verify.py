@@ -12,7 +12,16 @@ from bitproof.assets.compat import check_collisions, contradictions, newest_in_f
 from bitproof.assets.matrix import Tracks, arches_to_serve
 from bitproof.assets.pins import MAX_CHECKSUMS, parse_checksums
 from bitproof.assets.selection import listed_selection
-from bitproof.assets.store import Mode, Place, find_place, installed_path, load_manifest, relative_path
+from bitproof.assets.store import (
+    UPDATE,
+    Mode,
+    Place,
+    bring_back,
+    find_place,
+    installed_path,
+    load_manifest,
+    relative_path,
+)
 from bitproof.assets.strays import stray_findings
 from bitproof.errors import BitproofError, InputError
 from bitproof.model.asset_manifest import Asset, AssetManifest
@@ -22,10 +31,7 @@ from bitproof.model.selection import Selection
 from bitproof.system.hashing import blake3_digest
 from bitproof.system.opened import Progress, exists, ignore, open_file, read_file
 
-FIXES = {
-    Mode.DEV: "repacked since it was recorded: bitproof assets manifest; else bitproof assets build",
-    Mode.INSTALLED: "bitproof assets install",
-}
+MEND_LAYOUT = "repacked since it was recorded: bitproof assets manifest; else bitproof assets build"
 
 
 def planned(base: Path, arches: Sequence[str]) -> dict[Path, tuple[Asset, Mode]]:
@@ -77,7 +83,7 @@ def check_files(files: Mapping[Path, tuple[Asset, Mode]], progress: Progress = i
 
 def _finding(path: Path, asset: Asset, mode: Mode, progress: Progress) -> Finding:
     expected = str(asset.digest)
-    fix = FIXES[mode]
+    fix = MEND_LAYOUT if mode is Mode.DEV else bring_back(path.parent)
     if not exists(path):
         progress(asset.size)
         return Finding(name=asset.name, verdict=Verdict.MISSING, path=str(path), expected=expected, fix=fix)
@@ -104,7 +110,7 @@ def _finding(path: Path, asset: Asset, mode: Mode, progress: Progress) -> Findin
         expected=expected,
         found=str(found),
         detail=detail,
-        fix=fix,
+        fix=f"remove it, then: {fix}" if fix == UPDATE else fix,
     )
 
 
@@ -185,7 +191,7 @@ def _size_findings(manifest: AssetManifest, base: Path) -> Iterator[Finding]:
                 path=str(path),
                 expected=f"{asset.size} bytes",
                 found=f"{size} bytes",
-                fix="" if same else FIXES[Mode.DEV],
+                fix="" if same else MEND_LAYOUT,
             )
 
 

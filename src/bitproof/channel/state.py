@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from bitproof.channel.trusted import LIMITS, ROOT, TIMESTAMP
 from bitproof.model.client_state import MAX_STATE, ClientState
+from bitproof.model.names import FOLLOWED
 from bitproof.system.files import Directory
 
-STATE, DOWNLOADS = "state.json", "downloads"
+DOWNLOADS = "downloads"
 
 
 class Kept(NamedTuple):
@@ -24,11 +25,11 @@ class Kept(NamedTuple):
 
     def write(self, state: ClientState) -> None:
         """Write how far it has come: the last thing that an update does."""
-        self.directory.write_changed(STATE, state.to_bytes())
+        self.directory.write_changed(FOLLOWED, state.to_bytes())
 
     def forget(self) -> None:
         """Believe nothing any more: before another channel is followed."""
-        for name in (STATE, *(f"{role}.json" for role in reversed(LIMITS))):
+        for name in (FOLLOWED, *(f"{role}.json" for role in reversed(LIMITS))):
             self.directory.remove(name)
         self.directory.sync()
 
@@ -40,8 +41,8 @@ def load_kept(directory: Directory) -> Kept:
         InputError: the state is there and bad.
         UnavailableError: something cannot be read.
     """
-    data = _read(directory, STATE, MAX_STATE)
-    state = None if data is None else ClientState.parse(data, str(directory.path / STATE))
+    data = _read(directory, FOLLOWED, MAX_STATE)
+    state = None if data is None else ClientState.parse(data, str(directory.path / FOLLOWED))
     found = {role: _read(directory, f"{role}.json", limit) for role, limit in LIMITS.items()}
     metadata = {role: data for role, data in found.items() if data is not None}
     return Kept(directory, state, metadata if state is not None and ROOT in metadata else {})

@@ -26,6 +26,8 @@ SELECTION = ".bitproof-selection.json"
 """What holds this machine, or a VM, at a release of the store."""
 CHANNEL_STATE = ".bitproof-channel"
 """The directory of a store that has what it knows of its channel, and its history."""
+FOLLOWED = "state.json"
+"""In that directory: which channel, and how far updates have come. A store without it follows none."""
 HISTORY_LOCK = ".history.lock"
 """The lock of the history alone, in that directory."""
 SIDE_FILES = ("inventory.json", "sbom.cdx.json")

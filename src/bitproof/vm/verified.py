@@ -21,12 +21,12 @@ from typing import TypeVar
 from bitproof.errors import InputError, IntegrityError, Problem, shown
 from bitproof.model.asset_manifest import BootPins, PinnedFile
 from bitproof.model.guest_config import CPUS, MEMORY_MIB
-from bitproof.model.names import MANIFEST, is_hash_name
+from bitproof.model.names import CHANNEL_STATE, FOLLOWED, MANIFEST, is_hash_name
 from bitproof.model.verity import Verity
 from bitproof.system import lock
 from bitproof.system.content import copy_bytes
 from bitproof.system.hashing import blake3_digest
-from bitproof.system.opened import OpenFile, Progress, ignore, open_file, unavailable
+from bitproof.system.opened import OpenFile, Progress, exists, ignore, open_file, unavailable
 
 ARCHES = ("x86_64", "arm64")
 MAX_APPEND = 1024
@@ -253,6 +253,9 @@ def _mend(config: VmConfig, pins: BootPins) -> str:
     if Path(pins.source).name != MANIFEST:
         return "boot the release that was pinned; or pin this one: `bitproof assets hashes --format json`"
     if is_hash_name(config.rootfs.name):
+        followed = Path(pins.source).with_name(CHANNEL_STATE) / FOLLOWED
+        if exists(followed):
+            return "remove what differs; `bitproof update` brings it again"
         return "`bitproof assets install` puts the pinned files back from a good assets directory"
     return "`bitproof assets manifest` if the change is wanted, else `bitproof assets build`"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bitproof.cli.channel.settings import DEFAULT_CHANNEL, ChannelSettings, channel_settings
 from bitproof.errors import InputError
 from bitproof.model.digest import Digest
-from bitproof.model.names import CHANNEL_STATE
+from bitproof.model.names import CHANNEL_STATE, FOLLOWED
 from bitproof.system.opened import exists, read_file
 
 if TYPE_CHECKING:
@@ -37,20 +37,24 @@ def followed(
         note: told which mirror lied.
 
     Raises:
-        InputError: nobody has named a place; the root's digest is none.
+        InputError: nobody has named a place; the channel's name or the root's digest is none.
         UnavailableError: the root's file cannot be read.
     """
     from bitproof.channel.backends.open import open_readers
+    from bitproof.channel.layout import check_channel
     from bitproof.delivery.following import Followed
 
     state, settings = remembered(base), channel_settings()
     named = places or (state.places if state else ()) or settings.sources
     if not named:
         raise InputError("no place to update from", fix="name one: --from PLACE, or channel.from in bitproof.toml")
+    places = tuple(_lasting(place) for place in named)
+    wanted = channel or (state.channel if state else "") or settings.name or DEFAULT_CHANNEL
     return Followed(
-        reader=open_readers(named, state.health if state else {}, note),
-        places=tuple(_lasting(place) for place in named),
-        channel=channel or (state.channel if state else "") or settings.name or DEFAULT_CHANNEL,
+        # several are known by what is remembered of them; one is shown as it was named
+        reader=open_readers(named if len(named) == 1 else places, state.health if state else {}, note),
+        places=places,
+        channel=check_channel(wanted),
         root=_root(root, settings, known=state is not None),
         now=now,
     )
@@ -63,10 +67,9 @@ def _lasting(place: str) -> str:
 
 def remembered(base: Path) -> "ClientState | None":
     """What a store remembers of its channel; None before the first update."""
-    from bitproof.channel.state import STATE
     from bitproof.model.client_state import MAX_STATE, ClientState
 
-    path = base / CHANNEL_STATE / STATE
+    path = base / CHANNEL_STATE / FOLLOWED
     return ClientState.parse(read_file(path, MAX_STATE, "the state"), str(path)) if exists(path) else None
 
 
