@@ -6,6 +6,7 @@ from pathlib import Path
 from bitproof.assets.compat import Choice, choose
 from bitproof.assets.selection import read_selection
 from bitproof.delivery.following import Followed
+from bitproof.errors import InputError
 from bitproof.model.asset_manifest import AssetManifest, PinnedFile
 from bitproof.model.names import hash_name
 from bitproof.model.selection import Held, Selection
@@ -47,9 +48,22 @@ def held_after(store: Directory, offered: AssetManifest | None = None, request: 
 def selection_after(selection: Selection, offered: AssetManifest, request: Request) -> Selection:
     """Without a rollback that has been overtaken, or whose release is revoked; a pin is for its owner to lift."""
     held = selection.held()
-    if held is not None and held.turned_from is not None and _is_revoked(offered, held):
+    if held is None or held.turned_from is None:
+        return selection
+    if _is_revoked(offered, held):
         return selection.without()
-    return selection.after_update(choice(offered, request, request.arches[0], None).release.version)
+    try:
+        newest = choice(offered, request, request.arches[0], None).release.version
+    except InputError:  # nothing is offered any more that could overtake it
+        return selection
+    return selection.after_update(newest)
+
+
+def newly_revoked(before: AssetManifest, after: AssetManifest) -> bool:
+    """Whether a release is revoked now that was not."""
+    return any(
+        _is_revoked(after, Held(version)) and not release.revoked for version, release in before.releases.items()
+    )
 
 
 def _is_revoked(manifest: AssetManifest, held: Held) -> bool:

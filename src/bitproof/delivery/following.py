@@ -2,8 +2,8 @@
 
 One request is enough when nothing is new: the timestamp that the place has is, byte for byte, the one that was believed
 last, and has not expired. A root that the place would have besides is not asked for then: whoever could hide a new root
-by serving an old timestamp could hide it all the same, until that timestamp expires; and a publisher who changes keys
-always writes a new timestamp (decision 0028).
+by serving an old timestamp could hide it all the same, until that timestamp expires; and a publisher who gives other
+keys to an online role writes a new timestamp (decision 0028).
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from bitproof.channel.trusted import LIMITS, ROOT, TIMESTAMP, Believed, refresh
 from bitproof.errors import InputError, IntegrityError, UnavailableError
 from bitproof.model.client_state import ClientState, shown_time
 from bitproof.model.digest import Digest
+from bitproof.model.names import FOLLOWED
 
 DAY = 86_400
 """Seconds. How far a clock may go back between two updates."""
@@ -46,6 +47,8 @@ def is_current(followed: Followed, kept: Kept) -> bool:
     state, timestamp = kept.state, believed_timestamp(kept)
     if state is None or not timestamp or not is_complete(kept, timestamp) or state.channel != followed.channel:
         return False
+    if not _has_anchor(followed, state):
+        return False
     check_clock(state, followed.now)
     if not state.seen <= followed.now.timestamp() < state.expires:
         return False
@@ -69,14 +72,19 @@ def follow(followed: Followed, kept: Kept, *, dry_run: bool = False) -> tuple[Be
         InputError: another root was given than the one that is trusted here.
         UnavailableError: the place does not serve; the clock is wrong.
     """
-    state, local = _begin(followed, kept, dry_run=dry_run)
+    state, local = _begin(followed, kept)
     check_clock(state, followed.now)
+    fresh = {} if local is kept.metadata else dict(local)
 
     def keep(role: str, data: bytes) -> None:
-        if not dry_run:
+        if fresh:
+            fresh[role] = data
+        elif not dry_run:
             kept.keep(role, data)
 
     believed = refresh(followed.reader, followed.channel, local, followed.now, keep)
+    if fresh and not dry_run:
+        _begin_anew(kept, state, fresh)
     done = replace(
         state,
         places=followed.places,
@@ -87,7 +95,7 @@ def follow(followed: Followed, kept: Kept, *, dry_run: bool = False) -> tuple[Be
     return believed, done
 
 
-def _begin(followed: Followed, kept: Kept, *, dry_run: bool) -> tuple[ClientState, Mapping[str, bytes]]:
+def _begin(followed: Followed, kept: Kept) -> tuple[ClientState, Mapping[str, bytes]]:
     """The state and the metadata to go on from: those that are kept, or a given root alone."""
     state = kept.state
     if state is not None and kept.metadata and state.channel == followed.channel:
@@ -100,12 +108,15 @@ def _begin(followed: Followed, kept: Kept, *, dry_run: bool) -> tuple[ClientStat
             fix="get its root from a source you trust: bitproof update --root FILE, or --root sha256:DIGEST",
         )
     root = _given_root(followed)
-    fresh = ClientState(channel=followed.channel, places=followed.places, anchor=sha256_hex(root))
-    if not dry_run:
-        kept.forget()
-        kept.keep(ROOT, root)
-        kept.write(fresh)
-    return fresh, {ROOT: root}
+    return ClientState(channel=followed.channel, places=followed.places, anchor=sha256_hex(root)), {ROOT: root}
+
+
+def _begin_anew(kept: Kept, state: ClientState, metadata: Mapping[str, bytes]) -> None:
+    """Follow another channel from now on; only once its root has proved all, so that a wrong one leaves no trace."""
+    kept.forget()
+    for role, data in metadata.items():
+        kept.keep(role, data)
+    kept.write(state)
 
 
 def _given_root(followed: Followed) -> bytes:
@@ -123,18 +134,25 @@ def _given_root(followed: Followed) -> bytes:
 
 
 def _same_anchor(followed: Followed, state: ClientState, kept: Kept) -> None:
-    given = followed.root
-    if given is None:
-        return
-    found = sha256_hex(given) if isinstance(given, bytes) else given.value
-    if found != state.anchor:
+    if not _has_anchor(followed, state):
         raise InputError(
             "this store trusts another root",
-            where=kept.directory.path,
+            where=kept.directory.path / FOLLOWED,
             expected=f"sha256:{state.anchor}",
-            found=f"sha256:{found}",
-            fix="to begin anew with the given root, remove this directory",
+            found=f"sha256:{_digest(followed)}",
+            fix="to begin anew with the given root, remove this file",
         )
+
+
+def _has_anchor(followed: Followed, state: ClientState) -> bool:
+    """Whether the root that is given now, if any, is the one that was given first."""
+    return followed.root is None or _digest(followed) == state.anchor
+
+
+def _digest(followed: Followed) -> str:
+    """SHA-256 of the root that is given now; empty when none is."""
+    root = followed.root
+    return root.value if isinstance(root, Digest) else sha256_hex(root) if root is not None else ""
 
 
 def _check_root(wanted: Digest | None, found: str, where: str) -> None:

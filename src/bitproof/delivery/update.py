@@ -8,41 +8,33 @@
 Killed before the manifest: the old release. Killed after it: the new one, and the next update finds nothing to do.
 """
 
-import os
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 
 from bitproof.assets.compat import check_collisions
-from bitproof.assets.history import append, read_history
-from bitproof.assets.landing import is_there
-from bitproof.assets.selection import read_selection, write_selection
 from bitproof.assets.store import load_manifest_if_any
-from bitproof.channel.catalog import Catalog, parse_catalog
 from bitproof.channel.health import printed
-from bitproof.channel.layout import MANIFEST_SIGNATURE
 from bitproof.channel.mirrors import Mirrors
 from bitproof.channel.ports import Reader
 from bitproof.channel.state import DOWNLOADS, Kept, load_kept
-from bitproof.channel.targets import read_target
-from bitproof.channel.trusted import Believed
-from bitproof.delivery.choosing import Request, held_after, pins_of, release_of, selection_after
-from bitproof.delivery.fetching import Fetched, Wanted, drop_others, fetch, land
-from bitproof.delivery.following import Followed, follow, is_current
+from bitproof.delivery.choosing import Request, held_after, newly_revoked, release_of
+from bitproof.delivery.fetching import Fetched, Wanted, drop_others
+from bitproof.delivery.following import is_current
+from bitproof.delivery.installing import fetch_all, install, lacking, switch, to_fetch
+from bitproof.delivery.offers import Offered, offered
 from bitproof.delivery.outlet import Bytes
-from bitproof.errors import IntegrityError, UnavailableError
-from bitproof.model.asset_manifest import AssetManifest, PinnedFile
+from bitproof.errors import InputError, IntegrityError
+from bitproof.model.asset_manifest import AssetManifest
 from bitproof.model.client_state import ClientState
-from bitproof.model.history import Entry as HistoryEntry
-from bitproof.model.history import Event
-from bitproof.model.names import CHANNEL_STATE, MANIFEST, is_hash_name
-from bitproof.model.version import Version
-from bitproof.signed.install import Offer, accepted, switched
+from bitproof.model.names import CHANNEL_STATE, MANIFEST
+from bitproof.signed.install import accepted
 from bitproof.signed.manifests import remembered
+from bitproof.signed.resolve import signed_load
+from bitproof.system.downloads import scratch_directory
 from bitproof.system.files import Directory
-from bitproof.system.hashing import bytes_digest
 from bitproof.system.lock import Waiting, locked, silent
-from bitproof.system.opened import Progress
+from bitproof.system.opened import exists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,18 +70,6 @@ class Updated:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Offered:
-    """What the channel has: the manifest, its signature, its blobs, and the state to write when it is installed."""
-
-    data: bytes
-    manifest: AssetManifest
-    signature: bytes | None
-    catalog: Catalog
-    state: ClientState
-    where: str
-
-
 def update(request: Request, tell: Bytes, waiting: Waiting = silent) -> Updated:
     """Bring a store to the channel's release.
 
@@ -104,134 +84,96 @@ def update(request: Request, tell: Bytes, waiting: Waiting = silent) -> Updated:
         UnavailableError: the place does not serve; a full disk; the clock is wrong.
     """
     with ExitStack() as stack:
-        store = stack.enter_context(Directory(request.base, create=True, what="the store"))
-        directory = stack.enter_context(store.child(CHANNEL_STATE, create=True))
+        store, directory = _opened(request, stack)
         stack.enter_context(locked(directory, waiting=waiting))
         kept = load_kept(directory)
         installed = load_manifest_if_any(store.path / MANIFEST)
         if installed is not None and is_current(request.followed, kept):
             version = release_of(installed, request, held_after(store))
-            return Updated(version=version, before=version)
-        offered = _offered(request, kept)
-        check_collisions(offered.manifest, installed)
-        accepted(_offer(offered), request.keys, store.path, remembered(store.path))  # before anything is fetched
-        wanted = _wanted(request, offered, store)
-        before = "" if installed is None else release_of(installed, request, held_after(store))
-        version = release_of(offered.manifest, request, held_after(store, offered.manifest, request))
+            if _is_whole(installed, request, store):
+                _remember_places(request, kept)
+                return Updated(version=version, before=version)
+        found = offered(request, kept)
+        check_collisions(found.manifest, installed)
+        accepted(found.offer, request.keys, store.path, remembered(store.path))  # before anything is fetched
+        version, wanted = _planned(request, found, installed, store, kept, waiting)
+        before = _release_before(request, installed, store)
         if request.dry_run:
             return _done(version, before, wanted, ())
         downloads = stack.enter_context(directory.child(DOWNLOADS, create=True))
         drop_others(wanted, downloads)
-        costs = _fetch(wanted, request, downloads, tell)
+        costs = fetch_all(wanted, request, downloads, tell)
         with locked(store, waiting=waiting):
-            _install(request, offered, wanted, store, downloads, before=before, version=version)
-            kept.write(_with_health(offered.state, request.followed.reader))
+            install(request, found, wanted, store, downloads, before=before, version=version)
+            kept.write(_with_health(found.state, request.followed.reader))
         return _done(version, before, wanted, costs)
+
+
+def _opened(request: Request, stack: ExitStack) -> tuple[Directory, Directory]:
+    """The store, and what it keeps of its channel; a dry run makes neither, and uses scratch directories instead."""
+    if not request.dry_run or exists(request.base / CHANNEL_STATE):
+        store = stack.enter_context(Directory(request.base, create=True, what="the store"))
+        return store, stack.enter_context(store.child(CHANNEL_STATE, create=True))
+    scratch = stack.enter_context(scratch_directory())
+    base = request.base if exists(request.base) else scratch / MANIFEST
+    store = stack.enter_context(Directory(base, create=True, what="the store"))
+    return store, stack.enter_context(Directory(scratch / CHANNEL_STATE, create=True))
+
+
+def _remember_places(request: Request, kept: Kept) -> None:
+    """Go on from the places that were named now, though nothing was new there."""
+    if kept.state is not None and kept.state.places != request.followed.places and not request.dry_run:
+        kept.write(replace(kept.state, places=request.followed.places))
+
+
+def _is_whole(installed: AssetManifest, request: Request, store: Directory) -> bool:
+    """Whether the store has what is asked for now: a pin, a binary or an arch may be another than the last time."""
+    if lacking(installed, request, store, held_after(store)):
+        return False
+    load = signed_load(store.path, request.keys) if request.keys else None
+    with suppress(IntegrityError):  # whose words are about the channel's manifest, when that is not signed either
+        return load is None or bool(load(store.path / MANIFEST))
+    return False
+
+
+def _planned(
+    request: Request,
+    found: Offered,
+    installed: AssetManifest | None,
+    store: Directory,
+    kept: Kept,
+    waiting: Waiting,
+) -> tuple[str, list[Wanted]]:
+    """The release to install, and what the store lacks of it.
+
+    Raises:
+        InputError: none fits. What is revoked is forbidden here all the same: the manifest that says so is installed.
+    """
+    try:
+        version = release_of(found.manifest, request, held_after(store, found.manifest, request))
+        return version, to_fetch(request, found, store)
+    except InputError as error:
+        if installed is not None and newly_revoked(installed, found.manifest):
+            error.fix = "update again when the channel has another release; what is revoked is not booted here any more"
+            if not request.dry_run:
+                with locked(store, waiting=waiting):
+                    switch(request, found, store)
+                    kept.write(_with_health(found.state, request.followed.reader))
+        raise
+
+
+def _release_before(request: Request, installed: AssetManifest | None, store: Directory) -> str:
+    """The release that the store resolves to now; empty when there is none."""
+    if installed is None:
+        return ""
+    with suppress(InputError):  # a newer binary that nothing fits any more is a reason to update
+        return release_of(installed, request, held_after(store))
+    return ""
 
 
 def _with_health(state: ClientState, reader: Reader) -> ClientState:
     """The state, with what this run has measured of mirrors."""
     return replace(state, health=printed(reader.health)) if isinstance(reader, Mirrors) else state
-
-
-def _offered(request: Request, kept: Kept) -> _Offered:
-    followed = request.followed
-    believed, state = follow(followed, kept, dry_run=request.dry_run)
-    where = f"{followed.reader.where} channel {followed.channel}"
-    data = _read(believed, followed, MANIFEST)
-    if data is None:
-        raise UnavailableError("the channel has no release yet", where=where, fix="bitproof channel publish")
-    catalog = parse_catalog(believed.targets[MANIFEST].custom, where)
-    signature = _read(believed, followed, MANIFEST_SIGNATURE)
-    return _Offered(data, AssetManifest.parse(data, where), signature, catalog, state, where)
-
-
-def _read(believed: Believed, followed: Followed, name: str) -> bytes | None:
-    target = believed.targets.get(name)
-    return None if target is None else read_target(followed.reader, followed.channel, target)
-
-
-def _offer(offered: _Offered) -> Offer:
-    return Offer(
-        offered.data, f"{offered.where}: {MANIFEST}", offered.signature, f"{offered.where}: {MANIFEST_SIGNATURE}"
-    )
-
-
-def _wanted(request: Request, offered: _Offered, store: Directory) -> list[Wanted]:
-    """What the store lacks; a file of the right name and size is proved under the store's lock."""
-    there = dict(store.names())
-    wanted = []
-    for name, pin in pins_of(offered.manifest, request, held_after(store, offered.manifest, request)).items():
-        if name in there and there[name].st_size == pin.size:
-            continue
-        wanted.append(_missing(pin, offered, store, there))
-    return wanted
-
-
-def _missing(pin: PinnedFile, offered: _Offered, store: Directory, there: Mapping[str, os.stat_result]) -> Wanted:
-    entry = offered.catalog.get(pin.digest)
-    if entry is None or entry.blob.size != pin.size:
-        raise IntegrityError(
-            "the channel lists a release and not its files",
-            where=offered.where,
-            expected=f"{pin.name}, {pin.digest}, {pin.size} bytes",
-            fix="ask the publisher: bitproof channel check",
-        )
-    stem, _, rest = pin.name.partition(".")
-    similar = [name for name in there if is_hash_name(name) and name.startswith(f"{stem}-") and name.endswith(rest)]
-    newest = sorted(similar, key=lambda name: there[name].st_mtime, reverse=True)
-    return Wanted(pin, entry, tuple(store.path / name for name in newest))
-
-
-def _fetch(wanted: Sequence[Wanted], request: Request, downloads: Directory, tell: Bytes) -> list[Fetched]:
-    if not wanted:
-        return []
-    with tell("fetching", sum(one.entry.blob.size for one in wanted)) as progress:
-        return [_fetch_one(one, request.followed.reader, downloads, progress) for one in wanted]
-
-
-def _fetch_one(wanted: Wanted, reader: Reader, downloads: Directory, progress: Progress) -> Fetched:
-    """Fetch one asset; of mirrors, from the next one when what came does not verify."""
-    if not isinstance(reader, Mirrors):
-        return fetch(wanted, reader, downloads, progress)
-    while True:
-        try:
-            return fetch(wanted, reader, downloads, progress)
-        except IntegrityError as error:
-            if not reader.last:
-                raise
-            for place in reader.last:
-                reader.distrust(place, f"{error.what} for {wanted.pin.name}")
-
-
-def _install(
-    request: Request,
-    offered: _Offered,
-    wanted: Sequence[Wanted],
-    store: Directory,
-    downloads: Directory,
-    *,
-    before: str,
-    version: str,
-) -> None:
-    """What goes on under the store's lock."""
-    land(wanted, downloads, store)
-    new = {one.name for one in wanted}
-    for name, pin in pins_of(offered.manifest, request, held_after(store, offered.manifest, request)).items():
-        if name not in new and not is_there(store, name, pin):  # damaged, or removed meanwhile
-            again = _missing(pin, offered, store, {})
-            _fetch_one(again, request.followed.reader, downloads, lambda _: None)
-            land((again,), downloads, store)
-    with switched(lambda _data: _offer(offered), request.keys, store, offered.data):
-        store.write_changed(MANIFEST, offered.data)
-    selection = read_selection(store.path)
-    after = selection_after(selection, offered.manifest, request)
-    if after != selection:
-        write_selection(store, after)
-    is_noted = after.machine is not None or read_history(store.path).at == Version(version)
-    if wanted or before != version or not is_noted:  # an update that was killed since the manifest has not noted it
-        when = int(request.followed.now.timestamp())
-        append(store, HistoryEntry(Version(version), when, Event.INSTALLED, bytes_digest(offered.data)))
 
 
 def _done(version: str, before: str, wanted: Sequence[Wanted], costs: Sequence[Fetched]) -> Updated:

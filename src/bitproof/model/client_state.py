@@ -58,7 +58,7 @@ class ClientState:
             health=table.table("health", required=False).values,
         )
         if problems:
-            fix = "remove the directory it is in, and give the channel's root again: bitproof update --root"
+            fix = "remove it, and give the channel's root again: bitproof update --root"
             raise InputError("the state of updates is not usable", where=where, problems=problems, fix=fix)
         return state
 

@@ -7,7 +7,8 @@ download is never what anyone reads: it gets its name in another directory, by a
 import os
 import stat
 import tempfile
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bitproof.system.files import Directory
@@ -70,3 +71,18 @@ def scratch() -> OpenFile:
         return OpenFile(os.open(directory, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600), Path(directory))
     except OSError as error:
         raise unavailable(error, "a temporary file cannot be made", directory) from None
+
+
+@contextmanager
+def scratch_directory() -> Iterator[Path]:
+    """A directory in the place of one that a dry run does not make; gone after the block.
+
+    Raises:
+        UnavailableError: the system refused.
+    """
+    try:
+        directory = tempfile.TemporaryDirectory(prefix="bitproof-")
+    except OSError as error:
+        raise unavailable(error, "a temporary directory cannot be made", tempfile.gettempdir()) from None
+    with directory as name:
+        yield Path(name)

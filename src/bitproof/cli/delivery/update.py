@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +20,9 @@ from bitproof.cli.project import (
 from bitproof.cli.session import Session, pass_session
 from bitproof.cli.signatures import keys_wanted, signature_option
 from bitproof.model.version import Version
+
+if TYPE_CHECKING:
+    from bitproof.delivery.update import Updated
 
 
 @click.command()
@@ -75,14 +79,14 @@ def update(
         dry_run=dry_run,
     )
     done = update_store(request, partial(byte_progress, session), waiting_note(session))
-    lines = [f"{store}: assets {done.version}" + _change(done.before, done.version)]
+    lines = [f"{store}: assets {done.version}, {_change(done)}"]
     lines += [f"  {'would fetch' if dry_run else 'fetched'} {name}" for name in done.names]
     if done.names and not dry_run:
         lines.append(f"  {human_size(done.fetched)} fetched for {human_size(done.size)}")
     session.result("\n".join(lines), {"ok": True, "dry_run": dry_run, "base": str(store), **done.document()})
 
 
-def _change(before: str, version: str) -> str:
-    if before == version:
-        return ", nothing new"
-    return f", before {before}" if before else ", the first"
+def _change(done: "Updated") -> str:
+    if done.before == done.version:
+        return "of which files were missing" if done.names else "nothing new"
+    return f"before {done.before}" if done.before else "the first"
