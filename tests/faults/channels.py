@@ -7,17 +7,17 @@ from pathlib import Path
 
 from bitproof.assets.rollback import Wanted, rollback
 from bitproof.channel.roles import ROLES
-from bitproof.channel.state import DOWNLOADS, STATE, sha256_hex
+from bitproof.channel.state import DOWNLOADS, sha256_hex
 from bitproof.model.client_state import ClientState
 from bitproof.model.digest import Digest
-from bitproof.model.names import CHANNEL_STATE
+from bitproof.model.names import CHANNEL_STATE, FOLLOWED
 from bitproof.system.net.partial import SUFFIX
 from bitproof.trust.secret_key import unsealed
 from tests.delivery.conftest import ARCH, CHANNEL, World, empty, signer_of
 from tests.faults.served import url_of
 
 PLACE, KEYS, ROOT = "place", "keys", "root.json"
-STATE_PATH = f"store/{CHANNEL_STATE}/{STATE}"
+STATE_PATH = f"store/{CHANNEL_STATE}/{FOLLOWED}"
 POINTER = f"{PLACE}/{CHANNEL}/metadata/timestamp.json"
 OLDER_ROOTFS = b"an older one"
 _SIZE, _CHANGED, CHANGED_AT = 64 << 10, 3000, 40_000

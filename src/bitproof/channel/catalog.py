@@ -20,6 +20,11 @@ class Entry(NamedTuple):
     blob: Blob
     chunks: Blob | None = None
 
+    @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """Both of them."""
+        return (self.blob,) if self.chunks is None else (self.blob, self.chunks)
+
 
 _STAND_IN = Digest("blake3", "0" * 64)
 

@@ -25,6 +25,11 @@ class RoleStatus(NamedTuple):
         """Whether clients refuse it."""
         return self.left <= timedelta(0)
 
+    @property
+    def remedy(self) -> str:
+        """The command that makes it hold longer."""
+        return "bitproof channel rotate root" if self.role == "root" else "bitproof channel renew"
+
     def document(self) -> dict[str, object]:
         """As JSON."""
         return {

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from bitproof.channel.catalog import Catalog, Entry, parse_catalog
+from bitproof.channel.layout import blob_path
 from bitproof.channel.opening import load
 from bitproof.channel.ports import Backend, Blob, Range
 from bitproof.channel.repository import Repository
@@ -16,6 +17,9 @@ from bitproof.model.report import Finding, Report, Verdict
 from bitproof.system.downloads import scratch
 from bitproof.system.hashing import blake3_digest
 from bitproof.system.opened import OpenFile, Progress
+
+BRING = "bring it again from where it was built: bitproof channel publish"
+REPLACE = f"remove it from the place, then {BRING}"
 
 
 def look_at(backend: Backend, channel: str) -> Repository:
@@ -53,6 +57,7 @@ def check(repository: Repository, now: datetime, tell: Bytes) -> Report:
             name=f"{status.role}.json",
             verdict=Verdict.FAILED if status.expired else Verdict.OK,
             detail=f"expired at {status.expires:%Y-%m-%d %H:%M:%S} UTC" if status.expired else "",
+            fix=status.remedy if status.expired else "",
         )
         for status in roles_status(repository.edition, now)
     ]
@@ -79,20 +84,31 @@ def _unlisted(manifest: AssetManifest, catalog: Catalog) -> Iterator[Finding]:
         for arch, assets in release.arches.items():
             for asset in assets.values():
                 if asset.digest not in catalog and release.in_force:
-                    yield Finding(
-                        name=f"{version} {arch}/{asset.name}", verdict=Verdict.MISSING, expected=str(asset.digest)
-                    )
+                    name = f"{version} {arch}/{asset.name}"
+                    why = "the channel lists the release and not this file"
+                    yield Finding(name=name, verdict=Verdict.MISSING, expected=str(asset.digest), detail=why)
 
 
 def _finding(name: str, blob: Blob, backend: Backend, progress: Progress) -> Finding:
     """What one blob turns out to be."""
+    expected = str(blob.blake3)
     with scratch() as target:
         try:
             backend.fetch(blob, target, [Range(0, blob.size)] if blob.size else [], progress)
-        except UnavailableError as error:
-            return Finding(name=name, verdict=Verdict.MISSING, expected=str(blob.blake3), detail=str(error))
         except BitproofError as error:
-            return Finding(name=name, verdict=Verdict.FAILED, expected=str(blob.blake3), detail=str(error))
+            gone = isinstance(error, UnavailableError)
+            told = f"{error.what}: {error.found}" if error.found else error.what
+            size = f", expected {error.expected}" if error.expected else ""
+            return Finding(
+                name=name,
+                verdict=Verdict.MISSING if gone else Verdict.DRIFTED,
+                path=error.where,
+                expected=expected,
+                detail=f"{told}{size}",
+                fix=BRING if gone else REPLACE,
+            )
         found = blake3_digest(OpenFile(target.fd, target.path))
-    verdict = Verdict.OK if found == blob.blake3 else Verdict.DRIFTED
-    return Finding(name=name, verdict=verdict, expected=str(blob.blake3), found=str(found))
+    if found == blob.blake3:
+        return Finding(name=name, verdict=Verdict.OK, expected=expected, found=str(found))
+    where = f"{backend.where} {blob_path(blob)}"
+    return Finding(name=name, verdict=Verdict.DRIFTED, path=where, expected=expected, found=str(found), fix=REPLACE)

@@ -21,7 +21,7 @@ from bitproof.model.names import MANIFEST
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a publish did; ``brought`` are the bytes of blobs that the place did not have."""
+    """What a publish did; ``brought`` are the bytes of blobs that the place did not have, or had lost."""
 
     version: str
     where: str
@@ -45,8 +45,9 @@ def publish(release: Release, outlet: Outlet, tell: Bytes) -> Published:
         before, catalog = published(repository)
         version = str(release.manifest.current)
         if before is not None and release.targets == current_targets(repository):
+            mended = _mended(release, catalog, outlet, tell)
             lay(repository, version)  # its publisher may have died before it did
-            return Published(version, repository.where, changed=False)
+            return Published(version, repository.where, changed=False, brought=mended)
         old = None if before is None else AssetManifest.parse(before, repository.where)
         check_succession(old, release.manifest, repository.where)
         repository.check(outlet.signers, ("targets", "snapshot", "timestamp"))
@@ -57,6 +58,16 @@ def publish(release: Release, outlet: Outlet, tell: Bytes) -> Published:
         repository.publish(release.targets, print_catalog(wanted.values()), outlet.signers, outlet.now)
         lay(repository, version)
         return Published(version, repository.where, changed=True, brought=brought)
+
+
+def _mended(release: Release, catalog: Catalog, outlet: Outlet, tell: Bytes) -> int:
+    """Bring again what the place has lost of a release that is published; returns the bytes of it."""
+    entries = [catalog[asset.digest] for asset in release.files.values() if asset.digest in catalog]
+    listed = dict.fromkeys(blob for entry in entries for blob in entry.blobs)
+    lost = [blob for blob in listed if not outlet.backend.has(blob)]
+    if lost:
+        bring(prove(release.files, {}, tell), outlet.backend, tell)
+    return sum(blob.size for blob in lost)
 
 
 def published(repository: Repository) -> tuple[bytes | None, Catalog]:

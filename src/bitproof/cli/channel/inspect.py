@@ -54,8 +54,7 @@ def status(session: Session, place: str | None, channel: str | None) -> int:
     table(session, title, ("role", "version", "expires", "left", "signed by"), rows)
     for role in roles:
         if role.expired or role.soon:
-            how = "bitproof channel rotate root" if role.role == "root" else "bitproof channel renew"
-            session.note(f"warning: the {role.role} {'has expired' if role.expired else 'expires soon'}: {how}")
+            session.note(f"warning: the {role.role} {'has expired' if role.expired else 'expires soon'}: {role.remedy}")
     return 1 if expired else 0
 
 

@@ -128,8 +128,10 @@ def place_of(given: str | None) -> str:
 
 
 def channel_of(given: str | None) -> str:
-    """The channel's name."""
-    return given or channel_settings().name
+    """The channel's name. Raises InputError when it is none, so that it could lead out of the place."""
+    from bitproof.channel.layout import check_channel
+
+    return check_channel(given or channel_settings().name)
 
 
 def outlet(

@@ -56,7 +56,8 @@ def publish(
 
 def _told(done: "Published") -> str:
     if not done.changed:
-        return f"{done.where}: assets {done.version} is there already"
+        lost = f"; {human_size(done.brought)} that it had lost brought again" if done.brought else ""
+        return f"{done.where}: assets {done.version} is there already{lost}"
     return f"{done.where}: assets {done.version}, {human_size(done.brought)} brought"
 
 
