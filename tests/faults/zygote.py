@@ -37,9 +37,6 @@ class Stopped(dt.datetime):
         return cls.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), tz)
 
 
-dt.datetime = Stopped  # type: ignore[misc]  # before bitproof, or anything that it uses, takes the name
-
-
 def serve() -> None:
     """Answer requests until there are no more."""
     control = os.fdopen(os.dup(0), "r"), os.fdopen(os.dup(1), "w")
@@ -155,4 +152,5 @@ def script_entry(main: Callable[..., None], arguments: list[str]) -> NoReturn:
 
 
 if __name__ == "__main__":
+    dt.datetime = Stopped  # type: ignore[misc]  # before bitproof, or anything that it uses, takes the name
     serve()
