@@ -298,7 +298,8 @@ def test_what_was_left_out_while_a_pin_held_is_brought_when_it_ends(machine: Pat
     assert done.err == said(
         "an asset is missing",
         where=missing,
-        fix="end what holds the machine: bitproof pin --remove; then: bitproof update",
+        fix="choose a release that is still here: bitproof history; "
+        "an update brings the newest one, when nothing holds the machine",
     )
     assert run("pin", "--remove", "--base", "home").code == 0
     done = run("assets", "resolve", "--base", "home")

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from bitproof.assets.compat import choose, held_rejection
 from bitproof.assets.history import append, read_history
-from bitproof.assets.selection import Load, read_selection, release_to_hold, write_selection
-from bitproof.assets.store import UPDATE, Mode, bring_back, find_installed, load_manifest
+from bitproof.assets.selection import Load, find_to_hold, read_selection, release_to_hold, write_selection
+from bitproof.assets.store import UPDATE, Mode, bring_back, load_manifest
 from bitproof.assets.verify import check_files
 from bitproof.errors import InputError, IntegrityError, Problem, UnavailableError
 from bitproof.model.asset_manifest import Asset, AssetManifest, AssetRelease
@@ -84,7 +84,7 @@ def plan_rollback(wanted: Wanted, load: Load = load_manifest) -> Plan:
         _check_way(before, present, version, str(store.path))
         release, assets = release_to_hold(manifest, version, wanted.arch)
         _check_allowed(manifest, binary, wanted.arch, release, history)
-        paths = find_installed(store.path, wanted.arch, assets)
+        paths = find_to_hold(store.path, wanted.arch, assets)
         files = {path: (asset, Mode.INSTALLED) for path, asset in zip(paths, assets, strict=True)}
         selection = before.rolled_back(release.version, turned_from)
         if present == version and before.machine:  # it was done before, and is only completed

@@ -112,13 +112,25 @@ def _after(wanted: Wanted, store: Directory, load: Load) -> Selection:
     if wanted.version is None:
         return before.without(wanted.vm)
     release, assets = release_to_hold(load(store.path / MANIFEST), wanted.version, wanted.arch)
-    try:
-        find_installed(store.path, wanted.arch, assets)
-    except UnavailableError as error:
-        if before.machine is not None and error.fix == UPDATE:  # which brings what the machine is held at
-            error.fix = f"end what holds the machine: bitproof pin --remove; then: {UPDATE}"
-        raise
+    find_to_hold(store.path, wanted.arch, assets)
     return before.with_pin(release.version, wanted.vm)
+
+
+def find_to_hold(base: Path, arch: str, assets: BootAssets) -> tuple[Path, Path, Path]:
+    """The files of a release that may be another than the present one, which is what an update would bring.
+
+    Raises:
+        UnavailableError: names all that are missing.
+    """
+    try:
+        return find_installed(base, arch, assets)
+    except UnavailableError as error:
+        if error.fix == UPDATE:
+            error.fix = (
+                "choose a release that is still here: bitproof history; "
+                "an update brings the newest one, when nothing holds the machine"
+            )
+        raise
 
 
 def release_to_hold(manifest: AssetManifest, version: Version, arch: str) -> tuple[AssetRelease, BootAssets]:
