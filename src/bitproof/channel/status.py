@@ -26,6 +26,11 @@ class RoleStatus(NamedTuple):
         return self.left <= timedelta(0)
 
     @property
+    def warning(self) -> str:
+        """A sentence for whoever looks after the channel."""
+        return f"warning: the {self.role} {'has expired' if self.expired else 'expires soon'}: {self.remedy}"
+
+    @property
     def remedy(self) -> str:
         """The command that makes it hold longer."""
         return "bitproof channel rotate root" if self.role == "root" else "bitproof channel renew"
@@ -59,6 +64,11 @@ def roles_status(edition: Edition, now: datetime) -> tuple[RoleStatus, ...]:
         )
         for role, part in parts.items()
     )
+
+
+def ending(edition: Edition, now: datetime) -> tuple[RoleStatus, ...]:
+    """The roles that have expired, or will soon."""
+    return tuple(status for status in roles_status(edition, now) if status.expired or status.soon)
 
 
 def to_renew(edition: Edition, now: datetime) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from bitproof.channel.catalog import Catalog, parse_catalog, print_catalog
 from bitproof.channel.layout import TARGETS
 from bitproof.channel.opening import opened
 from bitproof.channel.repository import Repository
+from bitproof.channel.status import RoleStatus, ending
 from bitproof.delivery.blobs import announced, bring, complete_catalog, prove
 from bitproof.delivery.bundle import lay
 from bitproof.delivery.outlet import Bytes, Outlet
@@ -21,12 +22,21 @@ from bitproof.model.names import MANIFEST
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a publish did; ``brought`` are the bytes of blobs that the place did not have, or had lost."""
+    """What a publish did.
+
+    Attributes:
+        version: the release.
+        where: the channel.
+        changed: whether it is new there.
+        brought: bytes of blobs that the place did not have, or had lost.
+        ending: the roles that expire soon all the same.
+    """
 
     version: str
     where: str
     changed: bool
     brought: int = 0
+    ending: tuple[RoleStatus, ...] = ()
 
     def document(self) -> dict[str, object]:
         """As JSON."""
@@ -57,7 +67,8 @@ def publish(release: Release, outlet: Outlet, tell: Bytes) -> Published:
         repository.backend.announce(version, announced(release.manifest, wanted))
         repository.publish(release.targets, print_catalog(wanted.values()), outlet.signers, outlet.now)
         lay(repository, version)
-        return Published(version, repository.where, changed=True, brought=brought)
+        late = ending(repository.edition, outlet.now)
+        return Published(version, repository.where, changed=True, brought=brought, ending=late)
 
 
 def _mended(release: Release, catalog: Catalog, outlet: Outlet, tell: Bytes) -> int:

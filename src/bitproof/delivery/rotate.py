@@ -19,7 +19,7 @@ from bitproof.channel.ports import Backend
 from bitproof.channel.repository import Repository, roles_above
 from bitproof.channel.roles import Duty, Signers, check_signers
 from bitproof.channel.roots import ROOT, check_rotation, missing_signatures, parse_root, with_signatures
-from bitproof.channel.status import to_renew
+from bitproof.channel.status import RoleStatus, ending, to_renew
 from bitproof.delivery.signers import role_key, role_signers
 from bitproof.trust.minisign import PublicKey
 from bitproof.trust.secret_key import SecretKey
@@ -55,10 +55,11 @@ class Rotated(NamedTuple):
 
 
 class Renewed(NamedTuple):
-    """The roles that were signed again, and the version of the timestamp."""
+    """The roles that were signed again, the version of the timestamp, and the roles that expire soon all the same."""
 
     roles: tuple[str, ...]
     version: int
+    ending: tuple[RoleStatus, ...]
 
 
 def renew(backend: Backend, channel: str, now: datetime, roles: Sequence[str], keys: Opened) -> Renewed:
@@ -78,7 +79,8 @@ def renew(backend: Backend, channel: str, now: datetime, roles: Sequence[str], k
     with opened(backend, channel) as repository:
         wanted = roles_above((*to_renew(repository.edition, now), *roles))
         signers = {role: role_signers(tuple(secret)) for role, secret in keys(wanted).items()}
-        return Renewed(wanted, repository.renew(signers, now, wanted))
+        version = repository.renew(signers, now, wanted)
+        return Renewed(wanted, version, ending(repository.edition, now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,12 +34,12 @@ def status(session: Session, place: str | None, channel: str | None) -> int:
 
     Exit 1 when something has expired: clients refuse the channel then.
     """
-    from bitproof.channel.status import roles_status
+    from bitproof.channel.status import ending, roles_status
     from bitproof.delivery.inspect import offered
     from bitproof.errors import UnavailableError
 
-    repository = _repository(session, place, channel)
-    roles = roles_status(repository.edition, signing_now())
+    repository, now = _repository(session, place, channel), signing_now()
+    roles = roles_status(repository.edition, now)
     try:
         version = str(offered(repository)[1].current)
     except UnavailableError:
@@ -52,9 +52,8 @@ def status(session: Session, place: str | None, channel: str | None) -> int:
     rows = [_row(role) for role in roles]
     title = f"{repository.where}: {f'assets {version}' if version else 'no release yet'}"
     table(session, title, ("role", "version", "expires", "left", "signed by"), rows)
-    for role in roles:
-        if role.expired or role.soon:
-            session.note(f"warning: the {role.role} {'has expired' if role.expired else 'expires soon'}: {role.remedy}")
+    for role in ending(repository.edition, now):
+        session.note(role.warning)
     return 1 if expired else 0
 
 

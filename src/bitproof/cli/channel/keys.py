@@ -38,6 +38,8 @@ def renew(session: Session, place: str | None, channel: str | None, roles: tuple
     keys = Keys.given(options)
     backend = open_backend(place_of(place), waiting_note(session))
     done = renew_channel(backend, channel_of(channel), signing_now(), roles, keys.opened)
+    for role in done.ending:
+        session.note(role.warning)
     text = f"{backend.where} channel {channel_of(channel)}: signed {', '.join(done.roles)}, version {done.version}"
     session.result(text, {"ok": True, "roles": list(done.roles), "version": done.version})
 

@@ -51,6 +51,8 @@ def publish(
     found = settings()
     release = load_release(assets or found.directory("assets").value, keys_wanted(signers, found))
     done = publish_release(release, outlet(session, place, channel, Keys.given(options)), telling(session))
+    for role in done.ending:
+        session.note(role.warning)
     session.result(_told(done), {"ok": True, **done.document()})
 
 
