@@ -1,6 +1,7 @@
 """A release in one file: what ``channel export`` writes and ``channel import`` brings into another place."""
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,22 @@ def test_what_cannot_be_exported_leaves_no_file(project: Path, run: Run, channel
     what = {"stable": "the channel has no release yet", "beta": "there is no such channel"}[channel]
     fix = {"stable": "bitproof channel publish", "beta": "bitproof channel init"}[channel]
     assert done.err == said(what, where=f"site channel {channel}", fix=fix)
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a directory", "a symlink"])
+def test_an_export_replaces_files_and_nothing_else(site: Path, run: Run, kind: str) -> None:
+    target = site.parent / "x.tar"
+    if kind == "a pipe":
+        os.mkfifo(target)
+    elif kind == "a directory":
+        target.mkdir()
+    else:
+        target.symlink_to("root.json")
+    mode, before = target.lstat().st_mode, tree(site.parent)
+    done = run("channel", "export", "x.tar", "--place", "site")
+    told = said("the archive is not a regular file", where=target, fix="choose another name")
+    assert (done.code, done.out, done.err) == (2, "", told)
+    assert (target.lstat().st_mode, tree(site.parent)) == (mode, before)
 
 
 def test_an_import_serves_as_the_first_place_does(exported: Path, run: Run) -> None:

@@ -1,5 +1,6 @@
 """``channel rotate`` and ``sign-root``: other keys for every role, which no client notices, or nothing is written."""
 
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -295,6 +296,14 @@ def test_owners_sign_a_new_root_one_after_another_on_their_own_machines(known: P
     clients_follow(run)
     told = run("channel", "status", "--place", "site", "--json").document["roles"][0]
     assert (told["threshold"], told["keys"]) == (2, [public(name) for name in ("anna", "ben", "dora")])
+
+
+def test_a_draft_replaces_files_and_nothing_else(owners: Path, run: Run) -> None:
+    os.mkfifo("pipe")
+    before = tree(owners)
+    done = rotate(run, "root", "--draft", "pipe", roots=("anna",))
+    told = said("the draft is not a regular file", where=owners.parent / "pipe", fix="choose another name")
+    assert (done.code, done.out, done.err, Path("pipe").is_fifo(), tree(owners)) == (2, "", told, True, before)
 
 
 def test_a_renewed_root_keeps_its_keys_and_holds_longer(known: Path, run: Run) -> None:

@@ -106,19 +106,19 @@ def export(backend: Backend, channel: str, target: Path, now: datetime, tell: By
 
     Raises:
         IntegrityError: what the channel has does not hold.
+        InputError: there is something else than a file under this name.
         UnavailableError: the place does not serve; the system refused.
     """
     root = first_root(backend, channel)
     proved = prove(backend, channel, {ROOT: root}, now)
     blobs = proved.blobs if files else {}
-    with (
-        Directory(target.parent, what="the archive's directory") as directory,
-        tell("exporting", sum(blob.size for blob in blobs.values())) as progress,
-        directory.staged(target.name, 0o644) as file,
-    ):
-        first = {metadata_path(channel, ROOT, 1): root}
-        write_archive(file, _members(channel, first, proved, _fetched(blobs, backend, progress)))
-        file.sync()
+    size = sum(blob.size for blob in blobs.values())
+    with Directory(target.parent, what="the archive's directory") as directory:
+        directory.check_replaceable(target.name, "the archive")
+        with tell("exporting", size) as progress, directory.staged(target.name, 0o644) as file:
+            first = {metadata_path(channel, ROOT, 1): root}
+            write_archive(file, _members(channel, first, proved, _fetched(blobs, backend, progress)))
+            file.sync()
     return proved
 
 

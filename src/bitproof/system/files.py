@@ -12,12 +12,14 @@ symlinks are not followed. A failed ``fsync`` is a failure and is never retried.
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bitproof.errors import InputError
 from bitproof.system.content import write_synced
 from bitproof.system.opened import OpenFile, close, open_below, unavailable
 
@@ -102,6 +104,17 @@ class Directory:
     def open(self, name: str, what: str = "the file") -> OpenFile:
         """Open a regular file below this directory. Raises as `open_file` does."""
         return open_below(name, self.path / name, self.fd, what)
+
+    def check_replaceable(self, name: str, what: str) -> None:
+        """Refuse a name that a user gave when a device, a directory or a symlink has it: a rename would end that.
+
+        Raises:
+            InputError: it is.
+            UnavailableError: that cannot be told.
+        """
+        state = self.stat(name)
+        if state is not None and not stat.S_ISREG(state.st_mode):
+            raise InputError(f"{what} is not a regular file", where=self.path / name, fix="choose another name")
 
     def write(self, name: str, data: bytes, *, mode: int = 0o644) -> None:
         """Put ``data`` under ``name``: the old bytes or the new ones, never a mix, and there after a power cut."""

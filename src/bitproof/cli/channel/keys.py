@@ -122,6 +122,7 @@ def _text(value: object) -> str | None:
 
 def _write_draft(session: Session, draft: Path, done: "Rotated") -> None:
     with Directory(draft.parent, what="the draft's directory") as directory:
+        directory.check_replaceable(draft.name, "the draft")
         directory.write(draft.name, done.root)
     text = f"{draft}: a draft, which still needs {done.missing}\n  bitproof channel sign-root {draft} --root-key FILE"
     session.result(text, {"ok": True, "draft": str(draft), "missing": done.missing})
