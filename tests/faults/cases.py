@@ -44,7 +44,7 @@ class Case:
         argv: the command line; paths are relative to the directory that ``lay_out`` fills.
         lay_out: makes what is there before.
         place: the directory that is written, and that is cleaned up afterwards.
-        last: what may be new only when all else is.
+        last: what comes last, in this order: each may be new only when all else is but for what follows it.
         locks: of those directories in which only who holds the lock writes; none is the place's own.
         between: what a path may be that is neither old nor new, told from the directory that ``lay_out`` filled.
     """
@@ -54,7 +54,7 @@ class Case:
     argv: tuple[str, ...]
     lay_out: Callable[[Path], None]
     place: str
-    last: str = ""
+    last: tuple[str, ...] = ()
     locks: tuple[str, ...] = ()
     between: Callable[[Path], Mapping[str, bytes]] = lambda _: {}
 
@@ -187,9 +187,10 @@ _INSTALL = ("-q", "assets", "install", "--arch", ARCH, *_WHERE, "--base")
 _ROLLBACK = ("-q", "rollback", FIRST, "--arch", ARCH, "--base")
 _MANIFEST = ("-q", "assets", "manifest", "--binary-version", BINARY, *_WHERE)
 _PUBLISH = ("publish.py", ASSETS, ARCH, f"new/{ARCH}")
+_LAST_RECORDED, _LAST_INSTALLED = (f"{ASSETS}/{MANIFEST}",), (f"{STORE}/{MANIFEST}",)
 _UPDATE = ("-q", "update", "--arch", ARCH, "--base", STORE)
+_UPDATE_LAST = (*_LAST_INSTALLED, f"{STORE}/{SELECTION}", f"{STORE}/{CHANNEL_STATE}/{HISTORY}", channels.STATE_PATH)
 _UPDATE_LOCKS = (f"{STORE}/{LOCK_NAME}", f"{STORE}/{CHANNEL_STATE}/{LOCK_NAME}")
-_LAST_RECORDED, _LAST_INSTALLED = f"{ASSETS}/{MANIFEST}", f"{STORE}/{MANIFEST}"
 
 CASES = (
     Case(
@@ -198,7 +199,7 @@ CASES = (
         argv=(*_INSTALL, "home/deep/store"),
         lay_out=_fresh,
         place="home/deep/store",
-        last=f"home/deep/store/{MANIFEST}",
+        last=(f"home/deep/store/{MANIFEST}",),
     ),
     Case(
         name="over an older release",
@@ -253,7 +254,7 @@ CASES = (
         argv=(*_ROLLBACK, STORE),
         lay_out=_three_releases,
         place=STORE,
-        last=f"{STORE}/{CHANNEL_STATE}/{HISTORY}",
+        last=(f"{STORE}/{CHANNEL_STATE}/{HISTORY}",),
     ),
     Case(
         name="further",
@@ -261,7 +262,7 @@ CASES = (
         argv=(*_ROLLBACK, STORE),
         lay_out=_rolled_back,
         place=STORE,
-        last=f"{STORE}/{CHANNEL_STATE}/{HISTORY}",
+        last=(f"{STORE}/{CHANNEL_STATE}/{HISTORY}",),
     ),
     Case(
         name="into nothing",
@@ -269,7 +270,7 @@ CASES = (
         argv=_UPDATE,
         lay_out=channels.fresh,
         place=STORE,
-        last=channels.STATE_PATH,
+        last=_UPDATE_LAST,
         locks=_UPDATE_LOCKS,
         between=channels.on_the_way,
     ),
@@ -279,7 +280,7 @@ CASES = (
         argv=_UPDATE,
         lay_out=channels.rolled_back,
         place=STORE,
-        last=channels.STATE_PATH,
+        last=_UPDATE_LAST,
         locks=_UPDATE_LOCKS,
     ),
     Case(
@@ -288,7 +289,7 @@ CASES = (
         argv=_UPDATE,
         lay_out=channels.over_http,
         place=STORE,
-        last=channels.STATE_PATH,
+        last=_UPDATE_LAST,
         locks=_UPDATE_LOCKS,
     ),
     Case(
@@ -297,7 +298,7 @@ CASES = (
         argv=("-q", "channel", "publish", "--place", channels.PLACE, "--keys", channels.KEYS, *_WHERE),
         lay_out=channels.built,
         place=channels.PLACE,
-        last=channels.POINTER,
+        last=(channels.POINTER,),
         locks=(f"{channels.PLACE}/.stable.lock", f"{channels.PLACE}/blobs/{LOCK_NAME}"),
     ),
     Case(

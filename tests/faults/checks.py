@@ -94,7 +94,7 @@ def again(wanted: Expected, zygote: Zygote) -> list[str]:
     run = wanted.case.copy(wanted.template, wanted.template.with_name("run"))
     zygote.run(wanted.case.argv, run)
     if wanted.case.command == "update":
-        _put_back(run / wanted.case.last, wanted.template / wanted.case.last)
+        _put_back(run / wanted.case.last[-1], wanted.template / wanted.case.last[-1])
     _, calls = zygote.traced(wanted.case.argv, run, "-f")
     return violations(wanted.case, run, calls) + not_made_to_last(wanted, run, calls)
 

@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.cases import CASES
 from tests.faults.checks import Laboratory, laboratory
 
+LONG = ("update into nothing", "update over HTTP")
+"""Cases that take longest, and differ in little from others: `make test` does not disturb them at every change."""
+QUICK_CASES = [
+    pytest.param(case, id=str(case), marks=[pytest.mark.slow] if str(case) in LONG else []) for case in CASES
+]
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - below it a directory of our own
 
 

@@ -147,9 +147,11 @@ def _mixed(wanted: Expected, now: Tree) -> list[str]:
         if now.get(path) not in {wanted.old.get(path), wanted.new.get(path)}
         and now.get(path, ()) != wanted.between.get(path)
     ]
-    last = wanted.case.last
-    if last and now.get(last) == wanted.new[last] != wanted.old.get(last) and now != wanted.new:
-        found.append(f"{last} came before {_difference(wanted.new, now)}")
+    for at, path in enumerate(wanted.case.last):
+        others = sorted((wanted.old.keys() | wanted.new.keys()).difference(wanted.case.last[at + 1 :]))
+        missing = [other for other in others if now.get(other) != wanted.new.get(other)]
+        if now.get(path) == wanted.new.get(path) != wanted.old.get(path) and missing:
+            found.append(f"{path} came before {', '.join(missing)}")
     return found
 
 

@@ -45,7 +45,7 @@ def violations(case: Case, run: Path, calls: Iterable[Call]) -> list[str]:
     said = [call for call in calls if call in ours or is_acknowledgement(call)]
     order = POINTER if case.command == "publish" else ORDER
     found = [*_in_place(run, ours), *_files_last(run, ours), *_directories_last(run, said, order)]
-    found += _locked(case, run, ours)
+    found += [*_in_order(run, ours, order), *_locked(case, run, ours)]
     return found + (list(_claimed(run, ours)) if case.command == "cleanup" else [])
 
 
@@ -105,12 +105,11 @@ def _files_last(run: Path, calls: Iterable[Call]) -> Iterator[str]:
 
 
 def _directories_last(run: Path, calls: Iterable[Call], order: tuple[str, ...]) -> Iterator[str]:
-    """Names are synced before anything is acknowledged, and before each of what counts, which is renamed in its order.
+    """Names are synced before anything is acknowledged, and before the next of what counts.
 
     That a journal is gone need not last: without its download it counts for nothing.
     """
     pending: dict[Path, str] = {}
-    done = -1
     for call in calls:
         path = subject(run, call)
         if is_acknowledgement(call):
@@ -119,18 +118,29 @@ def _directories_last(run: Path, calls: Iterable[Call], order: tuple[str, ...]) 
         elif call.name in SYNCS:
             pending.pop(path, "")
         elif call.name.startswith("rename"):
-            rank = order.index(path.name) if path.name in order else -1
-            if rank == 0 or (rank > 0 and done >= 0):
+            if path.name in order:
                 yield from (f"{path.name} comes before {what} lasts" for what in pending.values())
-            if done >= 0 and rank < done and not path.name.startswith(".bitproof-") and path.name != SIGNATURE:
-                yield f"{path.name} comes after {order[done]}"
-            done = max(done, rank) if rank == 0 or done >= 0 else done
             for directory in {path.parent, (run / call.paths[0]).parent}:
                 pending[directory] = f"the rename of {path.name}"
         elif call.name.startswith(("mkdir", "unlink", "rmdir")) and path.parent.name != DOWNLOADS:
             pending.pop(path, "")
             pending[path.parent] = f"{call.name} of {path.name}"
     yield from (f"{what} does not last" for what in pending.values())
+
+
+def _in_order(run: Path, calls: Iterable[Call], order: tuple[str, ...]) -> Iterator[str]:
+    """What counts is renamed in its order, and what it needs before it; a state that promises nothing may be there."""
+    done: list[str] = []
+    for call in calls:
+        name = subject(run, call).name
+        if not call.name.startswith("rename"):
+            continue
+        if name in order:
+            later = set(order[order.index(name) + 1 : -1]).intersection(done)
+            yield from (f"{name} comes after {other}" for other in later)
+            done.append(name)
+        elif order[0] in done and name != SIGNATURE and not name.startswith(".bitproof-"):
+            yield f"{name} comes after {order[0]}"
 
 
 def is_acknowledgement(call: Call) -> bool:

@@ -17,8 +17,8 @@ def test_a_safeguard_that_is_taken_out_is_missed(bench: Laboratory, tmp_path: Pa
         assert check(mutant.found_by, bench, changed, place) != []
 
 
-@pytest.mark.parametrize("name", sorted({mutant.found_by for mutant in MUTANTS}))
-def test_a_check_that_finds_a_mutant_finds_nothing_in_the_real_bitproof(
+@pytest.mark.parametrize("name", sorted({one.found_by for one in MUTANTS if one.found_by.startswith("undisturbed: ")}))
+def test_a_check_that_no_other_test_makes_finds_nothing_in_the_real_bitproof(
     bench: Laboratory, tmp_path: Path, name: str
 ) -> None:
     assert check(name, bench, bench.zygote, tmp_path) == []

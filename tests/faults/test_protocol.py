@@ -9,6 +9,7 @@ from tests.faults.campaign import KILL, Result, campaign
 from tests.faults.cases import CASES, Case, case
 from tests.faults.checks import Laboratory, again, protocol, undisturbed
 from tests.faults.commands import Zygote
+from tests.faults.conftest import QUICK_CASES
 from tests.faults.damage import CHECKS
 from tests.faults.limits import LIMITS, overlaid, read_only, small_files
 from tests.faults.oracle import Expected
@@ -29,7 +30,7 @@ def test_what_a_run_finds_done_is_made_to_last_before_it_is_acknowledged(bench: 
     assert again(bench.expected(case), bench.zygote) == []
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", QUICK_CASES)
 def test_what_is_planted_where_a_command_writes_leads_nowhere(bench: Laboratory, case: Case) -> None:
     result = planted(bench.expected(case), bench.zygote)
     assert result.bad == []
@@ -46,7 +47,7 @@ def test_a_killed_download_is_gone_on_with_and_proved(bench: Laboratory, tmp_pat
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.__name__)
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", QUICK_CASES)
 def test_a_system_at_its_end_leaves_the_old_state_and_exit_3(bench: Laboratory, case: Case, limit: Limit) -> None:
     assert limit(bench.expected(case), bench.zygote).bad == []
 
