@@ -298,7 +298,7 @@ CASES = (
         argv=("-q", "channel", "publish", "--place", channels.PLACE, "--keys", channels.KEYS, *_WHERE),
         lay_out=channels.built,
         place=channels.PLACE,
-        last=(channels.POINTER,),
+        last=(channels.POINTER, channels.BUNDLE),
         locks=(f"{channels.PLACE}/.stable.lock", f"{channels.PLACE}/blobs/{LOCK_NAME}"),
     ),
     Case(

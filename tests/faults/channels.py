@@ -19,6 +19,7 @@ from tests.faults.served import url_of
 PLACE, KEYS, ROOT = "place", "keys", "root.json"
 STATE_PATH = f"store/{CHANNEL_STATE}/{FOLLOWED}"
 POINTER = f"{PLACE}/{CHANNEL}/metadata/timestamp.json"
+BUNDLE = f"{PLACE}/{CHANNEL}/bundles/2026.0415.2.bitproof"
 OLDER_ROOTFS = b"an older one"
 _SIZE, _CHANGED, CHANGED_AT = 64 << 10, 3000, 40_000
 FIRST_ROOTFS = random.Random(0).randbytes(_SIZE)  # noqa: S311 - bytes without a pattern, always the same

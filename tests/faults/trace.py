@@ -22,6 +22,8 @@ MUTATING = frozenset(
 )
 """What changes a file system, or says who may; ``openat`` does with O_CREAT."""
 
+MEMORY = "/memfd:"
+"""What the paths of files in memory begin with."""
 WAIT = "rt_sigtimedwait"
 """In which a command waits for its tracer."""
 BEFORE = "fsync(0</dev/null>"
@@ -47,7 +49,9 @@ class Call:
 
     @property
     def mutating(self) -> bool:
-        """Whether it changes a file system, or locks."""
+        """Whether it changes a file system, or locks; what is only in memory is no file system."""
+        if self.path.startswith(MEMORY):
+            return False
         return self.name in MUTATING or (self.name == "openat" and "O_CREAT" in self.args)
 
     @property

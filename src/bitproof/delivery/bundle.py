@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
-from bitproof.channel.backends.archive import Member, write_archive
+from bitproof.channel.backends.archive import Member, archive_bytes, write_archive
 from bitproof.channel.catalog import Catalog, Entry, parse_catalog
 from bitproof.channel.layout import blob_path, metadata_path, named_target_path
 from bitproof.channel.opening import first_root
@@ -116,8 +117,8 @@ def export(backend: Backend, channel: str, target: Path, now: datetime, tell: By
     with Directory(target.parent, what="the archive's directory") as directory:
         directory.check_replaceable(target.name, "the archive")
         with tell("exporting", size) as progress, directory.staged(target.name, 0o644) as file:
-            first = {metadata_path(channel, ROOT, 1): root}
-            write_archive(file, _members(channel, first, proved, _fetched(blobs, backend, progress)))
+            proof = (Member(path, data) for path, data in _proof(channel, root, proved).items())
+            write_archive(file, chain(proof, _fetched(blobs, backend, progress)))
             file.sync()
     return proved
 
@@ -144,17 +145,15 @@ def _bundled(backend: Backend, channel: str, version: str) -> bytes | None:
     proved = prove(backend, channel, {ROOT: root}, ALWAYS)
     if proved.version != version:
         return None
-    with scratch() as file:
-        write_archive(file, _members(channel, {metadata_path(channel, ROOT, 1): root}, proved, iter(())))
-        return file.read(OpenFile(file.fd, file.path).size)
+    return archive_bytes(_proof(channel, root, proved))
 
 
-def _members(channel: str, first: Mapping[str, bytes], proved: Proved, blobs: Iterator[Member]) -> Iterator[Member]:
-    for path, data in {**first, **proved.metadata}.items():
-        yield Member(path, data)
-    for target, data in proved.targets.values():
-        yield Member(named_target_path(channel, target.name, target.digest.value), data)
-    yield from blobs
+def _proof(channel: str, root: bytes, proved: Proved) -> dict[str, bytes]:
+    """All but the blobs, by path; ``root`` is the first one."""
+    targets = {
+        named_target_path(channel, target.name, target.digest.value): data for target, data in proved.targets.values()
+    }
+    return {metadata_path(channel, ROOT, 1): root, **proved.metadata, **targets}
 
 
 def _fetched(blobs: Mapping[str, Blob], reader: Reader, progress: Progress) -> Iterator[Member]:

@@ -6,7 +6,7 @@ gives the same bytes. With blobs it is a whole release; without them it is a bun
 
 import os
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
@@ -173,10 +173,20 @@ def write_archive(target: OpenFile, members: Iterable[Member]) -> None:
             elif copy_range(content, target.fd, size, start=0, offset=offset) != size:
                 raise IntegrityError("the file changed while it was copied", where=content.path)
             offset += size
-            offset += _write_at(target.fd, bytes(-size % tarfile.BLOCKSIZE), offset)
+            offset += _write_at(target.fd, _padding(size), offset)
         _write_at(target.fd, END, offset)
     except OSError as error:
         raise unavailable(error, "the archive cannot be written", target.path) from None
+
+
+def archive_bytes(files: Mapping[str, bytes]) -> bytes:
+    """The archive of small files, by their paths: the bytes that `write_archive` writes."""
+    parts = (part for path, data in files.items() for part in (_header(path, len(data)), data, _padding(len(data))))
+    return b"".join((*parts, END))
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)
 
 
 def _header(path: str, size: int) -> bytes:
