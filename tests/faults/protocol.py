@@ -6,7 +6,7 @@
 - A directory is synced after a name in it was made, replaced or removed, before anything is acknowledged.
 - The manifest is renamed last, and when all that it names lasts. Its signature follows; it is there already, under a
   name bound to the manifest. After that an update says what the machine is held at, what it has run, and how far it has
-  come, in this order. A channel's timestamp is the last of all.
+  come, in this order. A channel's timestamp is the last of all but the bundle, which proves what it shows.
 - What another run has done is made to last before it is acknowledged again.
 - All of this happens while the lock is held.
 - What a running VM could hold is claimed for as long as its removal takes.
@@ -17,13 +17,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.faults.cases import Case
+from tests.faults.channels import BUNDLE, POINTER
 from tests.faults.oracle import LOCK, LOCKS, Expected
 from tests.faults.trace import Call
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.minisig"
 ORDER = (MANIFEST, ".bitproof-selection.json", "history.json", "state.json")
 """What follows the manifest, and is new only when all before it lasts."""
-POINTER = ("timestamp.json",)
+PUBLISHED = tuple(Path(path).name for path in (POINTER, BUNDLE))
 DOWNLOAD = re.compile(r"[0-9a-f]{64}\.part(\.journal)?", re.ASCII)
 DOWNLOADS = "downloads"
 RANDOM = re.compile(r"\.bitproof-[0-9a-f]{16}\.tmp", re.ASCII)
@@ -43,7 +44,7 @@ def violations(case: Case, run: Path, calls: Iterable[Call]) -> list[str]:
     calls = list(calls)
     ours = [call for call in calls if call.ok and subject(run, call).is_relative_to(run)]
     said = [call for call in calls if call in ours or is_acknowledgement(call)]
-    order = POINTER if case.command == "publish" else ORDER
+    order = PUBLISHED if case.command == "publish" else ORDER
     found = [*_in_place(run, ours), *_files_last(run, ours), *_directories_last(run, said, order)]
     found += [*_in_order(run, ours, order), *_locked(case, run, ours)]
     return found + (list(_claimed(run, ours)) if case.command == "cleanup" else [])
