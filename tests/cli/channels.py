@@ -47,11 +47,6 @@ def make_keys(*names: str, password: bytes | None = None, cost: Cost | None = No
             make_key(pair, password, cost)
 
 
-def public(name: str) -> str:
-    """A public key as a channel's messages name it."""
-    return load_public(f"{name}.pub", Path()).point.hex()
-
-
 def key_id(name: str) -> str:
     """A public key's id."""
     return load_public(f"{name}.pub", Path()).id

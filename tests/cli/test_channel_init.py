@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .channels import BEGIN, KEYS, make_keys, options, public, said
+from .channels import BEGIN, KEYS, key_id, make_keys, options, said
 from .conftest import Run, tree
 
 ONLINE = ("--targets-key", "targets.key", "--snapshot-key", "snapshot.key", "--timestamp-key", "timestamp.key")
@@ -41,7 +41,7 @@ def test_a_majority_of_the_root_keys_signs_unless_it_is_said_otherwise(
     publics = [word for name in elsewhere for word in ("--root-public", f"{name}.pub")]
     assert run(*INIT, *options("--root-key", here), *publics, *threshold, *ONLINE).code == 0
     told = run("channel", "status", "--place", "site", "--json").document["roles"][0]
-    assert (told["threshold"], told["keys"]) == (needed, [public(name) for name in (*here, *elsewhere)])
+    assert (told["threshold"], told["keys"]) == (needed, [key_id(name) for name in (*here, *elsewhere)])
     assert (owners / "site/stable/metadata/1.root.json").read_bytes() == (owners / "root.json").read_bytes()
     assert run("channel", "publish", "--place", "site", *ONLINE).code == 0
     assert run("update", "--from", "site", "--root", "root.json", "--base", "home").code == 0
@@ -130,7 +130,7 @@ def test_what_cannot_be_is_refused_and_nothing_begins(
 ) -> None:
     shutil.copy("anna.key", "copy.key")
     (owners / "keys.txt").write_text("mine")
-    names = {name: public(name) for name in ("anna", "ben", "cleo")}
+    names = {name: key_id(name) for name in ("anna", "ben", "cleo")}
     before = files(owners)
     done = run(*INIT, *ONLINE, *words)
     assert (done.code, done.out, files(owners)) == (2, "", before)
@@ -190,7 +190,7 @@ def test_keys_that_are_there_are_taken_and_only_the_others_made(owners: Path, ru
     assert done.code == 0
     made = [line.split(":")[0] for line in done.err.splitlines()]
     assert made == [f"made keys/{role}.key" for role in ("targets", "snapshot", "timestamp")]
-    assert run("channel", "status", "--place", "site", "--json").document["roles"][0]["keys"] == [public("anna")]
+    assert run("channel", "status", "--place", "site", "--json").document["roles"][0]["keys"] == [key_id("anna")]
     modes = {path.stat().st_mode & 0o777 for path in (owners / "keys").glob("*.key")}
     assert modes == {0o600}
 
@@ -217,8 +217,8 @@ def test_a_publish_by_keys_of_another_channel_brings_nothing(layout: Path, run: 
     assert done.err == said(
         f"these keys cannot sign the channel's {role}",
         where="site channel stable",
-        expected=f"1 of the keys {public(f'keys/{role}')}",
-        found=public("other"),
+        expected=f"1 of the keys {key_id(f'keys/{role}')}",
+        found=key_id("other"),
         fix=f"name the secret keys of this role: --{role}-key FILE",
     )
 

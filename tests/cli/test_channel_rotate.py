@@ -14,7 +14,7 @@ from bitproof.channel.roles import Duty
 from bitproof.delivery.signers import role_key, role_signers
 from bitproof.trust.keyfiles import load_public, load_sealed
 
-from .channels import KEYS, key_id, make_keys, options, public, said
+from .channels import KEYS, key_id, make_keys, options, said
 from .conftest import Outcome, Run, run_process, tree
 
 ONLINE = ("targets", "snapshot", "timestamp")
@@ -69,8 +69,8 @@ def test_an_online_role_gets_another_key_and_clients_follow(
     assert refused.err == said(
         f"these keys cannot sign the channel's {role}",
         where="site channel stable",
-        expected=f"1 of the keys {public('new')}",
-        found=public(role),
+        expected=f"1 of the keys {key_id('new')}",
+        found=key_id(role),
         fix=f"name the secret keys of this role: --{role}-key FILE",
     )
     shutil.copy("new.key", f"{role}.key")
@@ -122,8 +122,8 @@ def test_two_of_two_keys_of_the_targets_role_sign_each_publish(known: Path, run:
     assert refused.err == said(
         "these keys cannot sign the channel's targets",
         where="site channel stable",
-        expected=f"2 of the keys {public('targets')}, {public('new')}",
-        found=public("new"),
+        expected=f"2 of the keys {key_id('targets')}, {key_id('new')}",
+        found=key_id("new"),
         fix="name the secret keys of this role: --targets-key FILE",
     )
     keys = options("--targets-key", ("targets", "new"))
@@ -182,7 +182,7 @@ def refused_rotations() -> dict[str, tuple[tuple[str, ...], tuple[str, ...], dic
 def test_a_rotation_whose_signers_are_not_at_hand_writes_nothing(owners: Path, run: Run, case: str) -> None:
     words, roots, facts = refused_rotations()[case]
     make_keys("new")
-    names = {name: public(name) for name in ("new", "targets", "snapshot", "timestamp")}
+    names = {name: key_id(name) for name in ("new", "targets", "snapshot", "timestamp")}
     before = tree(owners)
     done = rotate(run, *words, roots=roots)
     assert (done.code, done.out, tree(owners)) == (2, "", before)
@@ -244,7 +244,7 @@ def test_a_threshold_is_never_lowered_unasked(known: Path, run: Run) -> None:
     done = rotate(run, "root", "--new", "dora.key", "--new-public", "dora.pub")
     assert (done.code, tree(known)) == (2, before)
     assert done.err == said(
-        "a role cannot have the same key twice", found=public("dora"), fix="name each key of the role once"
+        "a role cannot have the same key twice", found=key_id("dora"), fix="name each key of the role once"
     )
     assert rotate(run, "root", "--new", "dora.key", "--threshold", "1").code == 0
     clients_follow(run)
@@ -295,7 +295,7 @@ def test_owners_sign_a_new_root_one_after_another_on_their_own_machines(known: P
     assert (done.code, done.out) == (0, "site channel stable: root 2, new keys for the root role\n")
     clients_follow(run)
     told = run("channel", "status", "--place", "site", "--json").document["roles"][0]
-    assert (told["threshold"], told["keys"]) == (2, [public(name) for name in ("anna", "ben", "dora")])
+    assert (told["threshold"], told["keys"]) == (2, [key_id(name) for name in ("anna", "ben", "dora")])
 
 
 def test_a_draft_replaces_files_and_nothing_else(owners: Path, run: Run) -> None:
@@ -389,8 +389,8 @@ def test_a_draft_of_one_role_is_not_finished_as_that_of_another(known: Path, run
         assert done.err == said(
             "this root changes the keys of the targets role",
             where="draft.json",
-            expected=f"1 of the keys {public('targets')}",
-            found=f"1 of the keys {public('new')}",
+            expected=f"1 of the keys {key_id('targets')}",
+            found=f"1 of the keys {key_id('new')}",
             fix="finish it as what it is: bitproof channel rotate targets --finish",
         )
     done = rotate(run, "targets", "--finish", "draft.json")

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bitproof.channel.opening import load, opened
-from bitproof.channel.roles import Duty, changed_root, sign
+from bitproof.channel.roles import Duty, changed_root, key_name, sign
 from bitproof.channel.trusted import MAX_ROTATIONS
 from bitproof.delivery.signers import role_key, role_signers
 from bitproof.errors import IntegrityError
@@ -120,3 +120,11 @@ def test_a_publisher_follows_every_root(world: World) -> None:
     world.rotate("timestamp", signer_of(44), lost=True)
     assert world.release(b"second").changed
     assert load(world.backend, CHANNEL).root.version == 3 + MAX_ROTATIONS
+
+
+@pytest.mark.parametrize("told", ["\x1b[2J", "0" * 17, 7, None])
+def test_a_key_with_another_name_than_an_id_is_named_by_its_bytes(told: object) -> None:
+    key = role_key(signer_of(1).public)
+    assert key_name(key) == "0101010101010101"
+    key.unrecognized_fields["x-bitproof-key-id"] = told
+    assert key_name(key) == signer_of(1).public.point.hex()

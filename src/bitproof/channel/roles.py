@@ -4,6 +4,7 @@ Signatures are Ed25519 over canonical JSON. Nothing that goes in is changed: eac
 """
 
 import copy
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,8 +24,11 @@ DAYS = {"root": 365, "targets": 365, "snapshot": 30, "timestamp": 7}
 """How long a role's metadata holds when nobody says otherwise."""
 LIFETIMES = "x-bitproof-days"
 """The root's own field for how long each role's metadata holds, in days."""
+KEY_NAME = "x-bitproof-key-id"
+"""A key's own field in the root: its minisign id, by which people know it."""
 MAX_DAYS = 3650
 SPEC = "1.0.31"
+_ID = re.compile(r"[0-9A-F]{16}", re.ASCII)
 
 Signers = Mapping[str, Sequence["Signer"]]
 """Who signs, by role."""
@@ -52,7 +56,7 @@ class Duty:
         if twice:
             raise InputError(
                 "a role cannot have the same key twice",
-                found=", ".join(public_hex(key) for key in twice),
+                found=", ".join(key_name(key) for key in twice),
                 fix="name each key of the role once",
             )
         if not 1 <= self.threshold <= len(self.keys):
@@ -197,16 +201,17 @@ def check_signers(root: "Root", role: str, signers: Sequence["Signer"], where: s
             f"these keys cannot sign the channel's {role}",
             where=where,
             expected=f"{wanted.threshold} of the keys {', '.join(key_names(root, role))}",
-            found=", ".join(dict.fromkeys(public_hex(signer.public_key) for signer in signers)) or "no key",
+            found=", ".join(dict.fromkeys(key_name(signer.public_key) for signer in signers)) or "no key",
             fix=fix or f"name the secret keys of this role: --{role}-key FILE",
         )
 
 
 def key_names(root: "Root", role: str) -> list[str]:
-    """A role's public keys, in hex."""
-    return [public_hex(root.keys[keyid]) for keyid in root.roles[role].keyids]
+    """A role's keys, as people know them."""
+    return [key_name(root.keys[keyid]) for keyid in root.roles[role].keyids]
 
 
-def public_hex(key: "Key") -> str:
-    """A public key as people compare it: 64 hex digits of Ed25519."""
-    return str(key.keyval.get("public", ""))
+def key_name(key: "Key") -> str:
+    """A key as people know it: its minisign id, where the root says it, else the public key in hex."""
+    told = key.unrecognized_fields.get(KEY_NAME)
+    return told if isinstance(told, str) and _ID.fullmatch(told) else str(key.keyval.get("public", ""))

@@ -3,19 +3,22 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bitproof.channel.roles import KEY_NAME
 from bitproof.trust.minisign import PublicKey
 from bitproof.trust.secret_key import SecretKey
 
 if TYPE_CHECKING:
-    from securesystemslib.signer import CryptoSigner, Key
+    from securesystemslib.signer import CryptoSigner, SSlibKey
 
 
-def role_key(key: PublicKey) -> "Key":
+def role_key(key: PublicKey) -> "SSlibKey":
     """A public key as a channel's root lists it."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from securesystemslib.signer import SSlibKey
 
-    return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(key.point))
+    made = SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(key.point))
+    made.unrecognized_fields[KEY_NAME] = key.id
+    return made
 
 
 def role_signer(key: SecretKey) -> "CryptoSigner":
@@ -23,7 +26,7 @@ def role_signer(key: SecretKey) -> "CryptoSigner":
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from securesystemslib.signer import CryptoSigner
 
-    return CryptoSigner(Ed25519PrivateKey.from_private_bytes(key.seed))
+    return CryptoSigner(Ed25519PrivateKey.from_private_bytes(key.seed), role_key(key.public))
 
 
 def role_signers(keys: Sequence[SecretKey]) -> "tuple[CryptoSigner, ...]":
