@@ -15,14 +15,14 @@ from bitproof.channel.backends.directory import DirectoryPlace
 from bitproof.channel.opening import create
 from bitproof.channel.ports import Reader
 from bitproof.channel.roles import DAYS, ROLES, Duty, Signers
-from bitproof.delivery.choosing import Request
 from bitproof.delivery.following import Followed
 from bitproof.delivery.outlet import Outlet
 from bitproof.delivery.publish import Published, publish
 from bitproof.delivery.release import load_release
+from bitproof.delivery.requests import Request, Updated
 from bitproof.delivery.rotate import Rotated, Rotation, rotate
 from bitproof.delivery.signers import role_key, role_signers
-from bitproof.delivery.update import Updated, update
+from bitproof.delivery.update import update
 from bitproof.errors import BitproofError
 from bitproof.model.asset_edits import Occasion
 from bitproof.model.version import Version

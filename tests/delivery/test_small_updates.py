@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bitproof.channel.chunks import cut, index
-from bitproof.delivery.update import Updated
+from bitproof.delivery.requests import Updated
 from bitproof.errors import UnavailableError
 
 from .conftest import World

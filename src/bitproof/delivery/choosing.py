@@ -1,39 +1,13 @@
 """Which release an update brings: the one to which the store will resolve, pins and rollbacks heeded."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from bitproof.assets.compat import Choice, choose
 from bitproof.assets.selection import read_selection
-from bitproof.delivery.following import Followed
+from bitproof.delivery.requests import Request
 from bitproof.errors import InputError
 from bitproof.model.asset_manifest import AssetManifest, PinnedFile
 from bitproof.model.names import hash_name
 from bitproof.model.selection import Held, Selection
-from bitproof.model.version import Version
 from bitproof.system.files import Directory
-from bitproof.trust.minisign import PublicKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What to update, and to what.
-
-    Attributes:
-        base: the store; made when it is not there.
-        followed: the channel.
-        binary_version: chooses the release; None is the manifest's current binary.
-        arches: whose files are brought in.
-        keys: who may have signed the manifest, besides the channel's own signatures.
-        dry_run: only say what would be done.
-    """
-
-    base: Path
-    followed: Followed
-    binary_version: Version | None
-    arches: tuple[str, ...]
-    keys: tuple[PublicKey, ...] = ()
-    dry_run: bool = False
 
 
 def held_after(store: Directory, offered: AssetManifest | None = None, request: Request | None = None) -> Held | None:
@@ -88,3 +62,10 @@ def pins_of(manifest: AssetManifest, request: Request, held: Held | None) -> dic
         for asset in choice(manifest, request, arch, held).assets:
             pins[hash_name(asset.name, asset.digest)] = PinnedFile(asset.name, asset.digest, asset.size, asset.verity)
     return pins
+
+
+def lacking(manifest: AssetManifest, request: Request, store: Directory, held: Held | None) -> tuple[PinnedFile, ...]:
+    """The files of the release that fits, which are not in the store by name and size. Raises as `pins_of`."""
+    there = dict(store.names())
+    pins = pins_of(manifest, request, held)
+    return tuple(pin for name, pin in pins.items() if name not in there or there[name].st_size != pin.size)

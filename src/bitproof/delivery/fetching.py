@@ -17,6 +17,7 @@ from bitproof.channel.catalog import Entry
 from bitproof.channel.chunks.assemble import assemble
 from bitproof.channel.chunks.cut import plan_reuse
 from bitproof.channel.chunks.index import ChunkIndex, parse_index
+from bitproof.channel.chunks.plan import may_save
 from bitproof.channel.ports import Blob, Range, Reader
 from bitproof.errors import BitproofError, IntegrityError
 from bitproof.model.asset_manifest import PinnedFile
@@ -135,11 +136,12 @@ def _from_chunks(wanted: Wanted, target: Partial, reader: Reader, progress: Prog
 
     Chunks are a hint: an index or a file at hand that is of no use costs a whole download and stops nothing.
     """
-    if not wanted.at_hand or wanted.entry.chunks is None:
+    chunks = wanted.entry.chunks
+    if not wanted.at_hand or chunks is None or not may_save(wanted.entry.blob.size, chunks.size):
         return 0
     with ExitStack() as stack:
         try:
-            index = _index(wanted, wanted.entry.chunks, reader)
+            index = _index(wanted, chunks, reader)
             local = [stack.enter_context(open_file(path)) for path in wanted.at_hand[:MOST_AT_HAND]]
             plan = plan_reuse(index, local)
         except BitproofError:

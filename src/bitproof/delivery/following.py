@@ -7,8 +7,9 @@ keys to an online role writes a new timestamp (decision 0028).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from bitproof.channel.layout import metadata_path
 from bitproof.channel.ports import Reader
@@ -23,8 +24,7 @@ DAY = 86_400
 """Seconds. How far a clock may go back between two updates."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
+class Followed(NamedTuple):
     """The channel to follow.
 
     Attributes:

@@ -7,27 +7,20 @@ from bitproof.assets.history import append, read_history
 from bitproof.assets.landing import is_there
 from bitproof.assets.selection import read_selection, write_selection
 from bitproof.channel.ports import Reader
-from bitproof.delivery.choosing import Request, held_after, pins_of, selection_after
+from bitproof.delivery.choosing import held_after, lacking, pins_of, selection_after
 from bitproof.delivery.fetching import Fetched, Wanted, fetch, land
 from bitproof.delivery.offers import Offered, distrusted
 from bitproof.delivery.outlet import Bytes
+from bitproof.delivery.requests import Request
 from bitproof.errors import IntegrityError
-from bitproof.model.asset_manifest import AssetManifest, PinnedFile
+from bitproof.model.asset_manifest import PinnedFile
 from bitproof.model.history import Entry, Event
 from bitproof.model.names import MANIFEST, is_hash_name
-from bitproof.model.selection import Held
 from bitproof.model.version import Version
 from bitproof.signed.install import switched
 from bitproof.system.files import Directory
 from bitproof.system.hashing import bytes_digest
 from bitproof.system.opened import Progress
-
-
-def lacking(manifest: AssetManifest, request: Request, store: Directory, held: Held | None) -> tuple[PinnedFile, ...]:
-    """The files of the release that fits, which are not in the store by name and size. Raises as `pins_of`."""
-    there = dict(store.names())
-    pins = pins_of(manifest, request, held)
-    return tuple(pin for name, pin in pins.items() if name not in there or there[name].st_size != pin.size)
 
 
 def to_fetch(request: Request, offered: Offered, store: Directory) -> list[Wanted]:

@@ -9,8 +9,8 @@ from bitproof.channel.ports import Reader
 from bitproof.channel.state import Kept, load_kept
 from bitproof.channel.targets import read_target
 from bitproof.channel.trusted import Believed
-from bitproof.delivery.choosing import Request
 from bitproof.delivery.following import Followed, follow
+from bitproof.delivery.requests import Request
 from bitproof.errors import IntegrityError, UnavailableError
 from bitproof.model.asset_manifest import AssetManifest
 from bitproof.model.client_state import ClientState

@@ -8,69 +8,27 @@
 Killed before the manifest: the old release. Killed after it: the new one, and the next update finds nothing to do.
 """
 
-from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from bitproof.assets.compat import check_collisions
 from bitproof.assets.store import load_manifest_if_any
-from bitproof.channel.health import printed
-from bitproof.channel.mirrors import Mirrors
-from bitproof.channel.ports import Reader
-from bitproof.channel.state import DOWNLOADS, Kept, load_kept
-from bitproof.delivery.choosing import Request, held_after, newly_revoked, release_of
-from bitproof.delivery.fetching import Fetched, Wanted, drop_others
+from bitproof.channel.state import Kept, load_kept
+from bitproof.delivery.choosing import held_after, lacking, release_of
 from bitproof.delivery.following import is_current
-from bitproof.delivery.installing import fetch_all, install, lacking, switch, to_fetch
-from bitproof.delivery.offers import Offered, offered
-from bitproof.delivery.outlet import Bytes
-from bitproof.errors import InputError, IntegrityError
+from bitproof.delivery.requests import Request, Updated
+from bitproof.errors import IntegrityError
 from bitproof.model.asset_manifest import AssetManifest
-from bitproof.model.client_state import ClientState
 from bitproof.model.names import CHANNEL_STATE, MANIFEST
-from bitproof.signed.install import accepted
-from bitproof.signed.manifests import remembered
-from bitproof.signed.resolve import signed_load
-from bitproof.system.downloads import scratch_directory
 from bitproof.system.files import Directory
 from bitproof.system.lock import Waiting, locked, silent
 from bitproof.system.opened import exists
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Updated:
-    """What an update did.
-
-    Attributes:
-        version: the release that is installed now, or would be.
-        before: the one that was installed before; empty when none was.
-        names: the files that were brought in.
-        size: bytes of these files.
-        fetched: bytes that came from the place for them.
-        reused: bytes of them that were at hand.
-    """
-
-    version: str
-    before: str
-    names: tuple[str, ...] = ()
-    size: int = 0
-    fetched: int = 0
-    reused: int = 0
-
-    def document(self) -> dict[str, object]:
-        """As JSON."""
-        return {
-            "asset_version": self.version,
-            "before": self.before,
-            "changed": self.version != self.before or bool(self.names),
-            "files": self.names,
-            "size": self.size,
-            "fetched": self.fetched,
-            "reused": self.reused,
-        }
+if TYPE_CHECKING:
+    from bitproof.delivery.outlet import Bytes
 
 
-def update(request: Request, tell: Bytes, waiting: Waiting = silent) -> Updated:
+def update(request: Request, tell: "Bytes", waiting: Waiting = silent) -> Updated:
     """Bring a store to the channel's release.
 
     Args:
@@ -93,20 +51,9 @@ def update(request: Request, tell: Bytes, waiting: Waiting = silent) -> Updated:
             if _is_whole(installed, request, store):
                 _remember_places(request, kept)
                 return Updated(version=version, before=version)
-        found = offered(request, kept)
-        check_collisions(found.manifest, installed)
-        accepted(found.offer, request.keys, store.path, remembered(store.path))  # before anything is fetched
-        version, wanted = _planned(request, found, installed, store, kept, waiting)
-        before = _release_before(request, installed, store)
-        if request.dry_run:
-            return _done(version, before, wanted, ())
-        downloads = stack.enter_context(directory.child(DOWNLOADS, create=True))
-        drop_others(wanted, downloads)
-        costs = fetch_all(wanted, request, downloads, tell)
-        with locked(store, waiting=waiting):
-            install(request, found, wanted, store, downloads, before=before, version=version)
-            kept.write(_with_health(found.state, request.followed.reader))
-        return _done(version, before, wanted, costs)
+        from bitproof.delivery.advance import advance  # not when nothing is new: most of what it needs is imported here
+
+        return advance(request, installed, store, kept, tell, waiting)
 
 
 def _opened(request: Request, stack: ExitStack) -> tuple[Directory, Directory]:
@@ -114,6 +61,8 @@ def _opened(request: Request, stack: ExitStack) -> tuple[Directory, Directory]:
     if not request.dry_run or exists(request.base / CHANNEL_STATE):
         store = stack.enter_context(Directory(request.base, create=True, what="the store"))
         return store, stack.enter_context(store.child(CHANNEL_STATE, create=True))
+    from bitproof.system.downloads import scratch_directory
+
     scratch = stack.enter_context(scratch_directory())
     base = request.base if exists(request.base) else scratch / MANIFEST
     store = stack.enter_context(Directory(base, create=True, what="the store"))
@@ -130,58 +79,11 @@ def _is_whole(installed: AssetManifest, request: Request, store: Directory) -> b
     """Whether the store has what is asked for now: a pin, a binary or an arch may be another than the last time."""
     if lacking(installed, request, store, held_after(store)):
         return False
-    load = signed_load(store.path, request.keys) if request.keys else None
+    if not request.keys:
+        return True
+    from bitproof.signed.resolve import signed_load
+
+    load = signed_load(store.path, request.keys)
     with suppress(IntegrityError):  # whose words are about the channel's manifest, when that is not signed either
         return load is None or bool(load(store.path / MANIFEST))
     return False
-
-
-def _planned(
-    request: Request,
-    found: Offered,
-    installed: AssetManifest | None,
-    store: Directory,
-    kept: Kept,
-    waiting: Waiting,
-) -> tuple[str, list[Wanted]]:
-    """The release to install, and what the store lacks of it.
-
-    Raises:
-        InputError: none fits. What is revoked is forbidden here all the same: the manifest that says so is installed.
-    """
-    try:
-        version = release_of(found.manifest, request, held_after(store, found.manifest, request))
-        return version, to_fetch(request, found, store)
-    except InputError as error:
-        if installed is not None and newly_revoked(installed, found.manifest):
-            error.fix = "update again when the channel has another release; what is revoked is not booted here any more"
-            if not request.dry_run:
-                with locked(store, waiting=waiting):
-                    switch(request, found, store)
-                    kept.write(_with_health(found.state, request.followed.reader))
-        raise
-
-
-def _release_before(request: Request, installed: AssetManifest | None, store: Directory) -> str:
-    """The release that the store resolves to now; empty when there is none."""
-    if installed is None:
-        return ""
-    with suppress(InputError):  # a newer binary that nothing fits any more is a reason to update
-        return release_of(installed, request, held_after(store))
-    return ""
-
-
-def _with_health(state: ClientState, reader: Reader) -> ClientState:
-    """The state, with what this run has measured of mirrors."""
-    return replace(state, health=printed(reader.health)) if isinstance(reader, Mirrors) else state
-
-
-def _done(version: str, before: str, wanted: Sequence[Wanted], costs: Sequence[Fetched]) -> Updated:
-    return Updated(
-        version=version,
-        before=before,
-        names=tuple(one.name for one in wanted),
-        size=sum(one.entry.blob.size for one in wanted),
-        fetched=sum(cost.fetched for cost in costs),
-        reused=sum(cost.reused for cost in costs),
-    )

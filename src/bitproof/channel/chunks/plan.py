@@ -61,6 +61,15 @@ class ReusePlan:
         return self.index_size + self.fetched + self.requests * REQUEST_COST < self.size + REQUEST_COST
 
 
+def may_save(size: int, index_size: int) -> bool:
+    """Whether an index of an asset is worth a request: not of one that comes in as much time as the index.
+
+    >>> may_save(20_000, 300), may_save(60_000_000, 100_000)
+    (False, True)
+    """
+    return size > index_size + REQUEST_COST
+
+
 def plan(index: ChunkIndex, files: Sequence[Iterable[Chunk]]) -> ReusePlan:
     """Find the chunks of an asset in files at hand.
 

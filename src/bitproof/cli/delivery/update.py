@@ -22,7 +22,7 @@ from bitproof.cli.signatures import keys_wanted, signature_option
 from bitproof.model.version import Version
 
 if TYPE_CHECKING:
-    from bitproof.delivery.update import Updated
+    from bitproof.delivery.requests import Updated
 
 
 @click.command()
@@ -65,7 +65,7 @@ def update(
 
     from bitproof.cli.delivery.sources import followed
     from bitproof.cli.progress import byte_progress
-    from bitproof.delivery.choosing import Request
+    from bitproof.delivery.requests import Request
     from bitproof.delivery.update import update as update_store
 
     found = settings()
