@@ -10,11 +10,11 @@ from datetime import datetime
 from bitproof.channel.backends.archive import ArchivePlace
 from bitproof.channel.layout import metadata_path, named_target_path
 from bitproof.channel.opening import believed
-from bitproof.channel.ports import Backend
+from bitproof.channel.ports import Backend, NamedBlob
 from bitproof.channel.roots import parse_root
 from bitproof.channel.state import sha256_hex
 from bitproof.channel.trusted import LIMITS, ROOT, TIMESTAMP
-from bitproof.delivery.bundle import Proved, prove, proved_blob
+from bitproof.delivery.bundle import Proved, lay, prove, proved_blob
 from bitproof.delivery.decide import root_of
 from bitproof.delivery.outlet import Bytes
 from bitproof.errors import InputError, UnavailableError
@@ -53,8 +53,10 @@ def bring_in(
                     backend.put(blob, proved_blob(name, blob, archive, file, lambda _: None), progress)
         for target, data in proved.targets.values():
             _create(backend, named_target_path(channel, target.name, target.digest.value), data)
+        backend.announce(proved.version, [NamedBlob(name, blob) for name, blob in blobs.items()])
         first = {} if TIMESTAMP in local else {metadata_path(channel, ROOT, 1): local[ROOT]}
         _make_visible(backend, channel, {**first, **proved.metadata}, local.get(TIMESTAMP))
+        lay(backend, channel, proved.version)
         return proved
 
 

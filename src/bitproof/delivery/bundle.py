@@ -15,7 +15,6 @@ from bitproof.channel.catalog import Catalog, Entry, parse_catalog
 from bitproof.channel.layout import blob_path, metadata_path, named_target_path
 from bitproof.channel.opening import first_root
 from bitproof.channel.ports import Backend, Blob, Range, Reader
-from bitproof.channel.repository import Repository
 from bitproof.channel.targets import Target, read_target
 from bitproof.channel.trusted import ALL_ROTATIONS, ALWAYS, ROOT, TIMESTAMP, Believed, Trust
 from bitproof.delivery.outlet import Bytes
@@ -123,19 +122,19 @@ def export(backend: Backend, channel: str, target: Path, now: datetime, tell: By
     return proved
 
 
-def lay(repository: Repository, version: str) -> None:
+def lay(backend: Backend, channel: str, version: str) -> None:
     """Lay the bundle of a channel's present release beside it, where there is none yet.
 
     It proves what was published, by the signatures of that day: once they have expired, `export` makes a fresh one.
 
     Args:
-        repository: the channel.
+        backend: the place.
+        channel: its name.
         version: the release that was just published.
 
     Raises:
         UnavailableError: the place refused; the release is published all the same.
     """
-    backend, channel = repository.backend, repository.channel
     backend.attach(channel, version, lambda: _bundled(backend, channel, version))
 
 

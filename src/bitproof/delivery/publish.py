@@ -56,7 +56,7 @@ def publish(release: Release, outlet: Outlet, tell: Bytes) -> Published:
         version = str(release.manifest.current)
         if before is not None and release.targets == current_targets(repository):
             mended = _mended(release, catalog, outlet, tell)
-            lay(repository, version)  # its publisher may have died before it did
+            lay(repository.backend, repository.channel, version)  # its publisher may have died before it did
             return Published(version, repository.where, changed=False, brought=mended)
         old = None if before is None else AssetManifest.parse(before, repository.where)
         check_succession(old, release.manifest, repository.where)
@@ -66,7 +66,7 @@ def publish(release: Release, outlet: Outlet, tell: Bytes) -> Published:
         brought = bring(entries, repository.backend, tell)
         repository.backend.announce(version, announced(release.manifest, wanted))
         repository.publish(release.targets, print_catalog(wanted.values()), outlet.signers, outlet.now)
-        lay(repository, version)
+        lay(repository.backend, repository.channel, version)
         late = ending(repository.edition, outlet.now)
         return Published(version, repository.where, changed=True, brought=brought, ending=late)
 

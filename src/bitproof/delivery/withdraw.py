@@ -98,11 +98,11 @@ def _replaced(
     if after.to_bytes() != AssetManifest.parse(files[MANIFEST], repository.where).to_bytes():
         targets = _signed_again(after, files, outlet, key, repository.where)
     if targets == current_targets(repository):
-        lay(repository, version)
+        lay(repository.backend, repository.channel, version)
         return Published(version, repository.where, changed=False)
     wanted = complete_catalog(after, {}, catalog, repository.where)
     repository.publish(targets, print_catalog(wanted.values()), outlet.signers, outlet.now)
-    lay(repository, version)
+    lay(repository.backend, repository.channel, version)
     return Published(version, repository.where, changed=True)
 
 

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from bitproof.channel.backends.oci import OciPlace
+from bitproof.channel.backends.registry.artifacts import BUNDLE_TYPE, TITLE, parse_descriptors
+from bitproof.channel.backends.registry.manifests import read_manifest
+from bitproof.channel.backends.registry.referrers import find_referrers
 from bitproof.cli.main import main
 from tests.assets.layouts import recorded
+from tests.channel.places.blobs import HASTY
 from tests.channel.places.servers import BUCKET
 from tests.evidence import tree
 
@@ -58,3 +63,24 @@ def test_directory_store_and_registry_leave_the_same_store(
     assert len(first) > len(("vmlinuz", "initrd.img", "rootfs.squashfs"))
     assert store_from(f"s3://{BUCKET}/same-stores", "s3", bitproof) == first
     assert store_from(f"oci://{registry_address}/same-stores", "oci", bitproof) == first
+
+
+def test_a_release_that_was_carried_into_a_registry_is_there_as_if_published(
+    tmp_path: Path, registry_address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bitproof = Terminal(capsys)
+    first = store_from("place", "directory", bitproof)
+    bitproof("channel", "export", "release.tar", "--place", "place")
+    carried = f"oci://{registry_address}/carried"
+    told = bitproof("channel", "import", "release.tar", "--place", carried, "--root", "directory-root.json")
+    place = OciPlace(carried, HASTY)
+    release = read_manifest(place.registry, str(told["asset_version"]))
+    assert release is not None
+    assert {layer.annotations[TITLE] for layer in parse_descriptors(release.data, "layers", "the release")} >= {
+        f"x86_64/{name}" for name in ("vmlinuz", "initrd.img", "rootfs.squashfs")
+    }
+    assert [entry.artifact_type for entry in find_referrers(place.registry, release.digest)] == [BUNDLE_TYPE]
+    update = ("update", "--from", carried, "--root", "directory-root.json", "--base", "carried", "--arch", "x86_64")
+    assert bitproof(*update)["changed"]
+    assert {path for path in tree(Path("carried")) if not path.startswith(".")} < set(first)
