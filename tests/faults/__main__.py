@@ -6,51 +6,21 @@
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.faults.campaign import EINTR, EIO, ENOSPC, EXDEV, KILL, LOST, SHORT, Kind, Result, campaign
 from tests.faults.cases import CASES
-from tests.faults.checks import Laboratory, check, laboratory
-from tests.faults.commands import Zygote, warmed_up
+from tests.faults.checks import Laboratory, laboratory
 from tests.faults.conftest import IN_MEMORY
-from tests.faults.limits import full_disk, no_descriptors, no_inodes, overlaid, read_only, small_files
-from tests.faults.mutants import MUTANTS, mutated
-from tests.faults.oracle import Expected
-from tests.faults.planted import planted
+from tests.faults.everything import FAULTS, Processes
+from tests.faults.limits import read_only
+from tests.faults.mutants import MUTANTS
 from tests.faults.races import LAYOUTS, race
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 ROUNDS, FEW_ROUNDS = 1000, 100
 COMMANDS = tuple(dict.fromkeys(case.command for case in CASES))
-GROWING = ("install", "manifest", "deprecate")
-"""Commands that write a file which is larger than what they say."""
-
 QUICK = sys.argv[1:] == ["quick"]
-Fault = Callable[[Expected, Zygote], Result]
-
-
-def at_calls(kind: Kind) -> Fault:
-    """A kind of fault at every call that it makes sense for; ``quick``, at those that change something."""
-    return lambda wanted, zygote: campaign(wanted, kind, zygote, every=not QUICK)
-
-
-FAULTS: dict[str, Fault] = {
-    "killed, at every call": at_calls(KILL),
-    "`EIO`, at every call on a file": at_calls(EIO),
-    "`ENOSPC`, at every call on a file": at_calls(ENOSPC),
-    "`EINTR`, where a call can be interrupted": at_calls(EINTR),
-    "nothing taken by a write": at_calls(SHORT),
-    "five bytes taken and lost": at_calls(LOST),
-    "`EXDEV`, a copy between file systems": at_calls(EXDEV),
-    "killed on an overlay, at every change": lambda wanted, zygote: campaign(wanted, KILL, zygote, place=overlaid),
-    "a full disk, one page more each time": full_disk,
-    "no inodes, one more each time": no_inodes,
-    "no descriptors, one more each time": no_descriptors,
-    "files that may not grow, 97 bytes more each time": small_files,
-    "links and FIFOs planted where it writes": planted,
-}
 
 
 def main() -> int:
@@ -64,13 +34,13 @@ def main() -> int:
 
 
 def _page(bench: Laboratory, scratch: Path, bad: list[str]) -> Iterator[str]:
+    processes = Processes(scratch, every=not QUICK)
     yield from INTRODUCTION
     yield QUICKLY if QUICK else FULLY
     yield ""
-    yield f"| fault | {' | '.join(COMMANDS)} | bad states |"
-    yield f"|---|{'---:|' * (len(COMMANDS) + 1)}"
-    for name, fault in FAULTS.items():
-        yield _row(name, fault, bench, bad)
+    yield from _faults(processes, bad)
+    mutants = list(_mutants(processes, bad))
+    processes.pool.shutdown()  # races want the processors for themselves
     stores = read_only(bench.zygote, scratch)
     bad += stores.bad
     yield ""
@@ -84,28 +54,31 @@ def _page(bench: Laboratory, scratch: Path, bad: list[str]) -> Iterator[str]:
         bad += done.bad
         yield f"| {scenario} | {done.injected:,} | {done.locked:,} | {len(done.bad)} |"
     yield from MUTANTS_FOUND
-    for number, mutant in enumerate(MUTANTS, 1):
-        with ExitStack() as stack:
-            copy, place = (Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch))) for _ in range(2))
-            changed = stack.enter_context(warmed_up(place, mutated(mutant, copy)))
-            found = check(mutant.found_by, bench, changed, place)
-        bad += [] if found else [f"the mutant is missed: {mutant.breaks}"]
-        yield f"| {number} | {mutant.breaks} | `{mutant.file}` | {mutant.found_by if found else '**missed**'} |"
+    yield from mutants
     yield ""
     yield f"Made on Linux {platform.release().partition('-')[0]} with Python {platform.python_version()}."
 
 
-def _row(name: str, fault: Fault, bench: Laboratory, bad: list[str]) -> str:
-    counts = dict.fromkeys(COMMANDS, 0)
-    found: list[str] = []
-    for case in CASES:
-        if fault is small_files and case.command not in GROWING:
-            continue
-        result = fault(bench.expected(case), bench.zygote)
-        counts[case.command] += result.injected
-        found += [f"{name}, {case}: {problem}" for problem in result.bad]
-    bad += found
-    return f"| {name} | {' | '.join(str(count or '') for count in counts.values())} | {len(found)} |"
+def _faults(processes: Processes, bad: list[str]) -> Iterator[str]:
+    """The table of all faults."""
+    yield f"| fault | {' | '.join(COMMANDS)} | bad states |"
+    yield f"|---|{'---:|' * (len(COMMANDS) + 1)}"
+    results = processes.faults()
+    for name in FAULTS:
+        counts = dict.fromkeys(COMMANDS, 0)
+        found: list[str] = []
+        for case in CASES:
+            counts[case.command] += results[name, case].injected
+            found += [f"{name}, {case}: {problem}" for problem in results[name, case].bad]
+        bad += found
+        yield f"| {name} | {' | '.join(str(count or '') for count in counts.values())} | {len(found)} |"
+
+
+def _mutants(processes: Processes, bad: list[str]) -> Iterator[str]:
+    """The rows of the mutants."""
+    for number, (mutant, found) in enumerate(zip(MUTANTS, processes.found(), strict=True), 1):
+        bad += [] if found else [f"the mutant is missed: {mutant.breaks}"]
+        yield f"| {number} | {mutant.breaks} | `{mutant.file}` | {mutant.found_by if found else '**missed**'} |"
 
 
 INTRODUCTION = """\
@@ -116,12 +89,14 @@ made to happen to the real command on real files. After each of them:
 
 - every path is as it was or as it should be, and what is written last is new only when all else is;
 - no file that was open before has changed;
-- exit 0 means that all is done; else it is exit 3 (1 for wrong bytes), with a sentence, and no temporary is left;
+- exit 0 means that all is done; else it is exit 3 (1 for wrong bytes), with a sentence, and no temporary is left; an
+  update keeps what it has downloaded for the next one, which uses or removes it;
 - the same command then succeeds with just the right files, and one cleanup leaves nothing behind.
 
 A state that fails any of this is bad. Faults are injected by strace (`-e inject=CALL:signal=SIGKILL:when=N`, `error=`,
-`retval=`), one call after the other. `build` is its last step, which puts the new files in place. An empty cell: the
-command makes no such call.
+`retval=`), one call after the other. `build` is its last step, which puts the new files in place. `publish` is `channel
+publish` into a directory, and `channel check` in the place of the cleanup; `update` reads a directory and a web server.
+An empty cell: the command makes no such call.
 """.splitlines()
 FULLY = "A call is any system call of the command."
 QUICKLY = "This page is of a quick run: a call is one that changes a file system, or a lock."
