@@ -133,7 +133,6 @@ def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
     ("first", "found"),
     [
         (header("stable/metadata/timestamp.json", 1 << 60), "stable/metadata/timestamp.json is to have {size} bytes"),
-        (header("blobs/x", -1), "blobs/x is to have -1 bytes"),
         (header("pax", 1 << 60, tarfile.XHDTYPE), "a header of {size} bytes"),
         (header("././@LongLink", 1 << 60, tarfile.GNUTYPE_LONGNAME), "a header of {size} bytes"),
         (header("pax", 1 << 20, tarfile.XHDTYPE), "a header of 1048576 bytes"),
@@ -145,6 +144,17 @@ def test_a_size_that_cannot_be_is_refused_before_anything_is_read(
     (exported.parent / "bad.tar").write_bytes(first + exported.read_bytes())
     told = said(CUT, where="bad.tar", found=found.format(size=1 << 60), **HINT)
     assert_nothing_came(everyone(run, "bad.tar"), 2, told)
+
+
+def test_a_size_below_nothing_is_refused_in_the_words_of_whichever_python(exported: Path, run: Run) -> None:
+    (exported.parent / "bad.tar").write_bytes(header("blobs/x", -1) + exported.read_bytes())
+    outcomes = everyone(run, "bad.tar")
+    told = {
+        said(CUT, where="bad.tar", found=found, **HINT) for found in ("blobs/x is to have -1 bytes", "invalid offset")
+    }
+    (err,) = {done.err for done in outcomes.values()}
+    assert err in told
+    assert_nothing_came(outcomes, 2, err)
 
 
 def test_metadata_of_a_huge_size_is_not_read(exported: Path, run: Run) -> None:

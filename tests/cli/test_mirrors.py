@@ -18,7 +18,7 @@ UNSIGNED = "the channel's timestamp is not signed by enough trusted keys"
 
 def other_bytes(place: Path) -> None:
     """A mirror whose files are not what was signed."""
-    for blob in (place / "blobs").iterdir():
+    for blob in (place / "blobs").glob("[!.]*"):
         data = blob.read_bytes()
         blob.write_bytes(bytes([data[0] ^ 1]) + data[1:])
 
