@@ -31,9 +31,9 @@ SCRIPTS = {
     "with-curl-and-sync": f"{CURL} --output copy --url {{blob}}\nsync copy .\nb3sum copy\n",
     "with-aria2": "aria2c --quiet --max-connection-per-server=8 --split=8 --min-split-size=1M --allow-overwrite=true"
     " --out=copy {blob}\nb3sum copy\n",
-    "look": f"{CURL} --output /dev/null --url {{place}}/stable/metadata/timestamp.json\n",
+    "look": 'silent\nfail\noutput = "/dev/null"\nurl = "{place}/stable/metadata/timestamp.json"\n',
 }
-"""What the rivals run."""
+"""What the rivals run, or are told."""
 WITH_CURL = "`curl`, then `b3sum`"
 
 
@@ -82,7 +82,7 @@ CONTESTS = (
     Contest(
         what="`update`, nothing new",
         ours="bitproof update --base current",
-        rival="sh look",
+        rival="curl --config look",
         rival_text="`curl` of the one file that it asks for",
         directory="served",
         goal="≤ 3",
