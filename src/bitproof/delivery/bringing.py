@@ -15,7 +15,7 @@ from bitproof.channel.roots import parse_root
 from bitproof.channel.state import sha256_hex
 from bitproof.channel.trusted import LIMITS, ROOT, TIMESTAMP
 from bitproof.delivery.bundle import Proved, lay, prove, proved_blob
-from bitproof.delivery.decide import root_of
+from bitproof.delivery.decide import named_root, root_of
 from bitproof.delivery.outlet import Bytes
 from bitproof.errors import InputError, UnavailableError
 from bitproof.model.digest import Digest
@@ -87,8 +87,7 @@ def _present(archive: ArchivePlace, backend: Backend, channel: str, root: bytes 
 
 def _check_same(backend: Backend, channel: str, root: bytes | Digest) -> None:
     """Refuse a root that is not the place's own of that version, or a digest that is not its first one's."""
-    given = root.value if isinstance(root, Digest) else sha256_hex(root)
-    version = 1 if isinstance(root, Digest) else parse_root(root, "the given root").signed.version
+    version, given = named_root(root)
     own = backend.read(metadata_path(channel, ROOT, version), LIMITS[ROOT])
     if own is not None and sha256_hex(own) != given:
         raise InputError(

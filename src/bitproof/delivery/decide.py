@@ -64,14 +64,13 @@ def root_of(archive: ArchivePlace, channel: str, root: bytes | Digest) -> bytes:
         IntegrityError: it has another one.
         UnavailableError: it has none.
     """
-    version = 1 if isinstance(root, Digest) else parse_root(root, "the given root").signed.version
+    version, given = named_root(root)
     path = metadata_path(channel, ROOT, version)
     data = archive.read(path, LIMITS[ROOT])
     if data is None:
         if isinstance(root, bytes):
             return root
         raise UnavailableError("the archive has no root", where=f"{archive.where}: {path}")
-    given = root.value if isinstance(root, Digest) else sha256_hex(root)
     if sha256_hex(data) != given:
         raise IntegrityError(
             "the archive's root is not the given one",
@@ -81,6 +80,13 @@ def root_of(archive: ArchivePlace, channel: str, root: bytes | Digest) -> bytes:
             fix="do not use the archive if the given root is the publisher's",
         )
     return data
+
+
+def named_root(root: bytes | Digest) -> tuple[int, str]:
+    """The version and the SHA-256 in hex of a root that was given: by its bytes, or a first one by its digest."""
+    if isinstance(root, Digest):
+        return 1, root.value
+    return parse_root(root, "the given root").signed.version, sha256_hex(root)
 
 
 def files_in(archive: ArchivePlace, proved: Proved, tell: Bytes) -> Report:
